@@ -1,0 +1,267 @@
+"""What a station's message asks of the charging network: one operation per message, and its outcome.
+
+A version module of the gateway turns a message into an operation; the ledger commits it and hands back the outcome, from
+which the version module makes the answer. Operations know nothing of OCPP versions beyond what the domain needs.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from csms.domain.decisions import Decision
+from csms.domain.metering import Reading
+
+Registration = Literal["unknown", "pending", "rejected", "accepted"]
+
+
+class StationTime(msgspec.Struct, frozen=True, gc=False):
+    """A time as a station gave it. `ts` is None when it is outside 1970..2100; `text` is what was sent."""
+
+    ts: datetime | None
+    text: str
+    suspect: bool = False
+
+
+class Operation(msgspec.Struct, kw_only=True):
+    """Belongs to one station; the ledger keeps the order of operations per station."""
+
+    tenant_id: int
+    station_id: int
+
+
+class ConnectStation(Operation, kw_only=True):
+    """A station has authenticated: raise its connection epoch before the 101 is sent (design 3.4).
+
+    `station_id` 0 means not known yet: the row is made when `create` is set (onboarding), with the given admission and
+    credential. Outcome: `Connected`, or None when the station is unknown and may not be made, or was retired.
+    """
+
+    identity: str
+    process_id: UUID
+    ocpp_version: str
+    remote_address: str
+    security_profile: int
+    create: bool = False
+    admission: Literal["accept", "pending", "reject"] = "accept"
+    password_scheme: str | None = None
+    password_hash: bytes | None = None
+    password_salt: bytes | None = None
+
+
+class Connected(msgspec.Struct):
+    station_id: int
+    epoch: int
+    registration: Registration
+    created: bool
+
+
+class DisconnectStation(Operation, kw_only=True):
+    """The connection of this epoch is gone. Without effect when a newer epoch exists (rule C11). Outcome: None."""
+
+    epoch: int
+    reason: str
+
+
+class SeeStations(Operation, kw_only=True):
+    """Signs of life of many stations of one process, batched. tenant_id and station_id are 0. Outcome: None."""
+
+    process_id: UUID
+    seen: list[tuple[int, int, datetime]]
+
+
+class BootStation(Operation, kw_only=True):
+    """BootNotification. Outcome: `Booted`."""
+
+    epoch: int
+    ocpp_version: str
+    vendor: str
+    model: str
+    serial_number: str | None = None
+    firmware_version: str | None = None
+    iccid: str | None = None
+    imsi: str | None = None
+    meter_type: str | None = None
+    meter_serial: str | None = None
+    reason: str | None = None
+
+
+class Booted(msgspec.Struct):
+    """`interval` in seconds: heartbeat interval when accepted, else the wait before the next boot (rule B2)."""
+
+    registration: Registration
+    interval: int
+
+
+class ReportConnectorStatus(Operation, kw_only=True):
+    """StatusNotification. Connector 0 of EVSE 0 is the station itself. Outcome: None."""
+
+    evse_id: int
+    connector_id: int
+    status: str
+    time: StationTime | None = None
+    error_code: str | None = None
+    info: str | None = None
+    vendor_id: str | None = None
+    vendor_error_code: str | None = None
+
+
+class Authorize(Operation, kw_only=True):
+    """May this token charge here? `token_type` None: any type (OCPP 1.6 names none). Outcome: `Decision`."""
+
+    id_token: str
+    token_type: str | None = None
+
+
+class StartTransaction(Operation, kw_only=True):
+    """OCPP 1.6 StartTransaction (rules X1 to X4). Outcome: `Started`."""
+
+    evse_id: int
+    connector_id: int
+    id_token: str
+    time: StationTime
+    meter_start_wh: int
+    reservation_id: int | None = None
+    suspect: bool = False
+
+
+class Started(msgspec.Struct):
+    transaction_id: int
+    decision: Decision
+
+
+class StopTransaction(Operation, kw_only=True):
+    """OCPP 1.6 StopTransaction (rules X5 to X8, X11). `payload` is the message as received. Outcome: `Stopped`."""
+
+    transaction_ref: str
+    time: StationTime
+    meter_stop_wh: int
+    payload: bytes
+    id_token: str | None = None
+    reason: str = "Local"
+    readings: list[Reading] = []
+    suspect: bool = False
+
+
+class Stopped(msgspec.Struct):
+    """`decision` only if the request had an id token (rule X8)."""
+
+    decision: Decision | None
+
+
+class RecordMeterValues(Operation, kw_only=True):
+    """MeterValues of any version (rules X10, J01). Without `transaction_ref` they belong to the station. Outcome: None.
+
+    `payload` is the meterValue array as received, for the event of this message.
+    """
+
+    evse_id: int
+    connector_id: int
+    readings: list[Reading]
+    payload: bytes
+    transaction_ref: str | None = None
+    suspect: bool = False
+
+
+class RecordTransactionEvent(Operation, kw_only=True):
+    """OCPP 2.x TransactionEvent (rules Y1 to Y13). Outcome: `EventRecorded`.
+
+    `payload` is the whole message as received; `details` the same without its meterValue, kept with the event.
+    """
+
+    ocpp_version: str
+    type: Literal["Started", "Updated", "Ended"]
+    transaction_ref: str
+    seq_no: int
+    time: StationTime
+    trigger_reason: str
+    details: bytes
+    payload: bytes
+    offline: bool = False
+    evse_id: int | None = None
+    connector_id: int | None = None
+    id_token: str | None = None
+    token_type: str | None = None
+    charging_state: str | None = None
+    stopped_reason: str | None = None
+    remote_start_id: int | None = None
+    reservation_id: int | None = None
+    readings: list[Reading] = []
+    suspect: bool = False
+
+
+class EventRecorded(msgspec.Struct):
+    """`decision` only if the event had an id token (rule Y3)."""
+
+    decision: Decision | None
+
+
+class RecordStationEvent(Operation, kw_only=True):
+    """A fact of the station that belongs to no session. Outcome: None.
+
+    `type`: security_event, firmware_status, diagnostics_status, data_transfer, …; `data` a JSON object. A repeat with the same
+    time and content within an hour is stored once.
+    """
+
+    type: str
+    data: bytes
+    time: StationTime | None = None
+
+
+class DeviceVariable(msgspec.Struct, gc=False):
+    component: str
+    variable: str
+    component_instance: str = ""
+    evse_id: int = 0
+    connector_id: int = 0
+    variable_instance: str = ""
+    attribute: str = "Actual"
+    value: str | None = None
+    mutability: str | None = None
+    persistent: bool | None = None
+    constant: bool | None = None
+    characteristics: bytes | None = None
+
+
+class StoreDeviceReport(Operation, kw_only=True):
+    """A part of a device-model report (NotifyReport). Outcome: None."""
+
+    request_id: int
+    seq_no: int
+    to_be_continued: bool
+    variables: list[DeviceVariable]
+
+
+class QuarantineFrame(Operation, kw_only=True):
+    """Keep a message that cannot be taken as it is, before any refusal leaves (ocpp-j-rules section 3). Outcome: None."""
+
+    ocpp_version: str
+    action: str
+    reason: Literal["schema", "gate", "orphan", "failed"]
+    payload: bytes
+    error_code: str | None = None
+    path: str | None = None
+    rule: str | None = None
+
+
+class ClaimCommand(Operation, kw_only=True):
+    """queued -> sent, committed before the frame leaves; only by the newest epoch. Outcome: True when claimed."""
+
+    command_id: UUID
+    epoch: int
+
+
+class FinishCommand(Operation, kw_only=True):
+    """The end of a command. `result` a JSON value. Outcome: True when the command was still open."""
+
+    command_id: UUID
+    status: Literal["accepted", "rejected", "failed", "timed_out", "unknown", "expired"]
+    result: bytes | None = None
+    error: str | None = None
+
+
+class OperationFailed(Exception):
+    """The ledger could not commit this operation although the store works: a poisoned row. Answer: InternalError."""

@@ -1,0 +1,27 @@
+"""Commands: claimed before their frame leaves, finished once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from csms.domain.operations import ClaimCommand, FinishCommand
+from csms.ledger.context import BatchContext
+from csms.ledger.port import LedgerTransaction
+
+
+async def claim(tx: LedgerTransaction, context: BatchContext, ops: Sequence[ClaimCommand]) -> list[bool]:
+    return await tx.claim_commands(ops)
+
+
+async def finish(tx: LedgerTransaction, context: BatchContext, ops: Sequence[FinishCommand]) -> list[bool]:
+    finished = await tx.finish_commands(ops)
+    for op, was_open in zip(ops, finished, strict=True):
+        if was_open:
+            context.publish(
+                "command.finished",
+                op.tenant_id,
+                op.station_id,
+                {"command_id": op.command_id, "status": op.status, "error": op.error},
+                occurred_at=context.now,
+            )
+    return finished

@@ -1,0 +1,67 @@
+"""MeterValues: readings of a session, or of the station itself (rules X5, X6, X10)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from csms.domain.operations import RecordMeterValues
+from csms.ledger.context import BatchContext
+from csms.ledger.orphans import keep_orphan, match_unanswered
+from csms.ledger.port import LedgerTransaction, RefKey
+from csms.ledger.rows import MeterUpdate, SampleRow, StationSampleRow
+
+
+async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[RecordMeterValues]) -> list[None]:
+    named = {
+        (op.tenant_id, op.station_id, op.transaction_ref): op for op in ops if op.transaction_ref is not None and op.connector_id
+    }
+    ids = await tx.session_ids(named) if named else {}
+    lost = {key: op for key, op in named.items() if key not in ids}
+    if lost:
+        ids |= await _resolve_lost(tx, context, lost)
+    for op in ops:
+        session_id = None if op.transaction_ref is None else ids.get((op.tenant_id, op.station_id, op.transaction_ref))
+        if session_id is None:
+            context.station_samples.extend(
+                StationSampleRow(op.tenant_id, op.station_id, op.evse_id, reading) for reading in op.readings
+            )
+        else:
+            _add_to_session(context, op, session_id)
+    return [None] * len(ops)
+
+
+def _add_to_session(context: BatchContext, op: RecordMeterValues, session_id: UUID) -> None:
+    register = None
+    for reading in op.readings:
+        context.samples.append(SampleRow(op.tenant_id, session_id, reading))
+        wh = reading.import_register_wh()
+        if wh is not None and reading.ts is not None and (register is None or reading.ts >= register[1]):
+            register = (wh, reading.ts)
+    wh, ts = register or (None, op.readings[0].ts if op.readings else None)
+    event = b'{"transaction_id":"%s","evse_id":%d,"connector_id":%d,"meter_values":%s}' % (
+        (op.transaction_ref or "").encode(),
+        op.evse_id,
+        op.connector_id,
+        op.payload,
+    )
+    context.meter_updates.append(MeterUpdate(op.tenant_id, session_id, op.station_id, wh, ts, event))
+
+
+async def _resolve_lost(
+    tx: LedgerTransaction, context: BatchContext, lost: dict[RefKey, RecordMeterValues]
+) -> dict[RefKey, UUID]:
+    """Sessions of messages whose transaction id is unknown here; the others are kept as orphans and as station readings."""
+    open_sessions = await tx.open_sessions({(tenant_id, station_id) for tenant_id, station_id, ref in lost if ref == "-1"})
+    elsewhere = await tx.refs_elsewhere(lost)
+    resolved: dict[RefKey, UUID] = {}
+    for key, op in lost.items():
+        session = None
+        if op.transaction_ref == "-1":
+            at = op.readings[0].ts if op.readings else None
+            session = match_unanswered(open_sessions.get((op.tenant_id, op.station_id), ()), op.connector_id, None, at)
+        if session is None:
+            keep_orphan(context, op, "ocpp1.6", "MeterValues", op.payload, foreign=key in elsewhere)
+        else:
+            resolved[key] = session.session_id
+    return resolved

@@ -1,0 +1,204 @@
+"""OCPP 1.6 StartTransaction and StopTransaction (rules X1 to X11)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from csms.domain.decisions import Decision
+from csms.domain.folding import START_SEQ, STOP_SEQ, fold_start, fold_stop, supersede
+from csms.domain.metering import Reading
+from csms.domain.operations import Started, StartTransaction, Stopped, StopTransaction
+from csms.domain.session_state import SessionState
+from csms.ledger.apply_tokens import TokenQuestion, decide_tokens
+from csms.ledger.context import BatchContext, encode
+from csms.ledger.orphans import keep_orphan, match_unanswered
+from csms.ledger.port import LedgerTransaction
+from csms.ledger.rows import EventRow, SampleRow
+from csms.ledger.session_events import publish_ended, publish_started
+
+_CLOCKLESS_BEFORE: Final = datetime(2010, 1, 1, tzinfo=UTC)
+"""A station without a clock counts from 1970: equal content is no proof of a repeat there (rule X3)."""
+
+
+class _StartAnswer(msgspec.Struct):
+    transaction_id: int
+    decision: Decision
+
+
+class _StopAnswer(msgspec.Struct, omit_defaults=True):
+    decision: Decision | None = None
+
+
+def start_key(op: StartTransaction) -> bytes:
+    """What makes a start the same start (rule X3), whatever its message id."""
+    content = (op.evse_id, op.connector_id, op.id_token.lower(), op.time.text, op.meter_start_wh)
+    return hashlib.sha256(encode(content)).digest()
+
+
+def stop_digest(op: StopTransaction) -> bytes:
+    """What makes a stop the same stop (rule X7)."""
+    return hashlib.sha256(encode((op.meter_stop_wh, op.time.text))).digest()
+
+
+async def start(tx: LedgerTransaction, context: BatchContext, ops: Sequence[StartTransaction]) -> list[Started]:
+    # the row lock makes two processes that hold a repeat each take turns
+    await tx.lock_stations({(op.tenant_id, op.station_id) for op in ops})
+    keys = [(op.tenant_id, op.station_id, start_key(op)) for op in ops]
+    known = await tx.sessions_by_start_key(set(keys))
+    outcomes: dict[int, Started] = {}
+    first_answers = await tx.events_at({(s.tenant_id, s.session_id, START_SEQ) for s in known.values()}) if known else {}
+    for index, (op, key) in enumerate(zip(ops, keys, strict=True)):
+        session = known.get(key)
+        if session is None or _is_new_of_clockless(session, op):
+            continue
+        stored = first_answers[session.tenant_id, session.session_id, START_SEQ][0]
+        answer = msgspec.json.decode(stored.answer, type=_StartAnswer)
+        outcomes[index] = Started(answer.transaction_id, answer.decision)
+    fresh = [index for index in range(len(ops)) if index not in outcomes]
+    if fresh:
+        outcomes.update(zip(fresh, await _begin(tx, context, [ops[i] for i in fresh]), strict=True))
+    return [outcomes[index] for index in range(len(ops))]
+
+
+def _is_new_of_clockless(session: SessionState, op: StartTransaction) -> bool:
+    return session.ended_seq is not None and op.time.ts is not None and op.time.ts < _CLOCKLESS_BEFORE
+
+
+async def _begin(tx: LedgerTransaction, context: BatchContext, ops: Sequence[StartTransaction]) -> list[Started]:
+    decisions = await decide_tokens(
+        tx,
+        context,
+        [
+            TokenQuestion(op.tenant_id, op.station_id, op.id_token, None, True, op.evse_id, op.connector_id)
+            for op in ops
+        ],
+    )
+    open_sessions = await tx.open_sessions({(op.tenant_id, op.station_id) for op in ops})
+    transaction_ids = await context.transaction_ids.take(tx, len(ops))
+    superseded: list[SessionState] = []
+    sessions: list[SessionState] = []
+    for op, decision, transaction_id in zip(ops, decisions, transaction_ids, strict=True):
+        for other in open_sessions.get((op.tenant_id, op.station_id), ()):
+            if other.connector_id == op.connector_id:
+                supersede(other)
+                superseded.append(other)
+        session = SessionState(
+            op.tenant_id, context.ids.uuid7(), op.station_id, "ocpp1.6", str(transaction_id), start_key=start_key(op)
+        )
+        fold_start(session, op, decision)
+        sessions.append(session)
+        context.events.append(
+            EventRow(
+                op.tenant_id,
+                session.session_id,
+                START_SEQ,
+                session.start_key or b"",
+                "StartTransaction",
+                op.time.ts,
+                op.time.text,
+                None,
+                False,
+                False,
+                encode(
+                    {
+                        "connectorId": op.connector_id,
+                        "idTag": op.id_token,
+                        "meterStart": op.meter_start_wh,
+                        "timestamp": op.time.text,
+                        "reservationId": op.reservation_id,
+                    }
+                ),
+                encode(_StartAnswer(transaction_id, decision)),
+            )
+        )
+    linked = await tx.link_remote_starts(sessions)
+    for session in sessions:
+        session.command_id = linked.get(session.session_id)
+        publish_started(context, session)
+    if superseded:
+        await tx.update_sessions(superseded)
+    await tx.insert_sessions(sessions)
+    return [Started(number, decision) for number, decision in zip(transaction_ids, decisions, strict=True)]
+
+
+async def stop(tx: LedgerTransaction, context: BatchContext, ops: Sequence[StopTransaction]) -> list[Stopped]:
+    by_ref = await tx.sessions_by_ref({(op.tenant_id, op.station_id, op.transaction_ref) for op in ops})
+    lost = [op for op in ops if (op.tenant_id, op.station_id, op.transaction_ref) not in by_ref]
+    elsewhere = await tx.refs_elsewhere({(op.tenant_id, op.station_id, op.transaction_ref) for op in lost}) if lost else set()
+    unanswered = [op for op in lost if op.transaction_ref == "-1"]
+    candidates = await tx.open_sessions({(op.tenant_id, op.station_id) for op in unanswered}) if unanswered else {}
+
+    found: list[SessionState | None] = []
+    for op in ops:
+        session = by_ref.get((op.tenant_id, op.station_id, op.transaction_ref))
+        if session is None and op.transaction_ref == "-1":
+            session = match_unanswered(candidates.get((op.tenant_id, op.station_id), ()), None, op.id_token, op.time.ts)
+        found.append(session)
+    stored = await tx.events_at({(s.tenant_id, s.session_id, STOP_SEQ) for s in found if s is not None})
+    decisions = iter(
+        await decide_tokens(
+            tx,
+            context,
+            [TokenQuestion(op.tenant_id, op.station_id, op.id_token, None) for op in ops if op.id_token is not None],
+        )
+    )
+    changed = []
+    outcomes = []
+    for op, session in zip(ops, found, strict=True):
+        decision = next(decisions) if op.id_token is not None else None
+        if session is None:
+            keep_orphan(
+                context,
+                op,
+                "ocpp1.6",
+                "StopTransaction",
+                op.payload,
+                foreign=(op.tenant_id, op.station_id, op.transaction_ref) in elsewhere,
+            )
+            outcomes.append(Stopped(decision))
+            continue
+        digest = stop_digest(op)
+        events = stored.get((session.tenant_id, session.session_id, STOP_SEQ), [])
+        same = next((e for e in events if e.digest == digest), None)
+        if same is not None:
+            outcomes.append(Stopped(msgspec.json.decode(same.answer, type=_StopAnswer).decision))
+            continue
+        conflict = bool(events)
+        if conflict:
+            # the first one bills (rule X7)
+            session.flag("conflict")
+        else:
+            fold_stop(session, op)
+            publish_ended(context, session)
+        changed.append(session)
+        _keep_readings(context, session.tenant_id, session.session_id, op.readings)
+        context.events.append(
+            EventRow(
+                op.tenant_id,
+                session.session_id,
+                STOP_SEQ,
+                digest,
+                "StopTransaction",
+                op.time.ts,
+                op.time.text,
+                None,
+                False,
+                conflict,
+                op.payload,
+                encode(_StopAnswer(decision)),
+            )
+        )
+        outcomes.append(Stopped(decision))
+    if changed:
+        await tx.update_sessions(changed)
+    return outcomes
+
+
+def _keep_readings(context: BatchContext, tenant_id: int, session_id: UUID, readings: Sequence[Reading]) -> None:
+    context.samples.extend(SampleRow(tenant_id, session_id, reading) for reading in readings)

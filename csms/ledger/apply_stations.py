@@ -1,0 +1,111 @@
+"""Connections, boots and connector status of stations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from csms.domain.operations import (
+    Booted,
+    BootStation,
+    Connected,
+    ConnectStation,
+    DisconnectStation,
+    Registration,
+    ReportConnectorStatus,
+    SeeStations,
+)
+from csms.ledger.context import BatchContext
+from csms.ledger.port import LedgerTransaction
+
+_REGISTRATION: Final[dict[str, Registration]] = {"accept": "accepted", "pending": "pending", "reject": "rejected"}
+
+RETRY_INTERVAL_S: Final = 60
+"""How long a station that is not accepted waits before its next BootNotification."""
+
+
+async def connect(tx: LedgerTransaction, context: BatchContext, ops: Sequence[ConnectStation]) -> list[Connected | None]:
+    outcomes = await tx.connect_stations(ops)
+    for op, outcome in zip(ops, outcomes, strict=True):
+        if outcome is not None:
+            context.publish(
+                "station.connected",
+                op.tenant_id,
+                outcome.station_id,
+                {"ocpp_version": op.ocpp_version, "epoch": outcome.epoch, "created": outcome.created},
+                occurred_at=context.now,
+            )
+    return outcomes
+
+
+async def disconnect(tx: LedgerTransaction, context: BatchContext, ops: Sequence[DisconnectStation]) -> list[None]:
+    done = await tx.disconnect_stations(ops)
+    for op, was_connected in zip(ops, done, strict=True):
+        if was_connected:
+            context.publish(
+                "station.disconnected",
+                op.tenant_id,
+                op.station_id,
+                {"epoch": op.epoch, "reason": op.reason},
+                occurred_at=context.now,
+            )
+    return [None] * len(ops)
+
+
+async def see(tx: LedgerTransaction, context: BatchContext, ops: Sequence[SeeStations]) -> list[None]:
+    for op in ops:
+        for tenant_id, station_id in await tx.see_stations(op.process_id, op.seen):
+            context.publish(
+                "station.disconnected", tenant_id, station_id, {"reason": "process_lost"}, occurred_at=context.now
+            )
+    return [None] * len(ops)
+
+
+async def boot(tx: LedgerTransaction, context: BatchContext, ops: Sequence[BootStation]) -> list[Booted]:
+    stations = await tx.lock_stations({(op.tenant_id, op.station_id) for op in ops})
+    registrations: list[Registration] = []
+    outcomes = []
+    for op in ops:
+        station = stations.get((op.tenant_id, op.station_id))
+        admission = "reject" if station is None or station.retired else station.admission
+        registration = _REGISTRATION[admission]
+        registrations.append(registration)
+        tenant = context.tenants.by_id(op.tenant_id)
+        heartbeat = 300 if tenant is None else tenant.heartbeat_interval_s
+        outcomes.append(Booted(registration, heartbeat if registration == "accepted" else RETRY_INTERVAL_S))
+        context.publish(
+            "station.booted",
+            op.tenant_id,
+            op.station_id,
+            {
+                "registration": registration,
+                "vendor": op.vendor,
+                "model": op.model,
+                "firmware_version": op.firmware_version,
+                "reason": op.reason,
+            },
+            occurred_at=context.now,
+        )
+    await tx.boot_stations(ops, registrations)
+    return outcomes
+
+
+async def report_status(tx: LedgerTransaction, context: BatchContext, ops: Sequence[ReportConnectorStatus]) -> list[None]:
+    await tx.set_connector_status(ops)
+    for op in ops:
+        context.publish(
+            "station.status",
+            op.tenant_id,
+            op.station_id,
+            {
+                "evse_id": op.evse_id,
+                "connector_id": op.connector_id,
+                "status": op.status,
+                "error_code": op.error_code,
+                "info": op.info,
+                "vendor_id": op.vendor_id,
+                "vendor_error_code": op.vendor_error_code,
+            },
+            occurred_at=context.now if op.time is None else op.time.ts,
+        )
+    return [None] * len(ops)

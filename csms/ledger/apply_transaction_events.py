@@ -1,0 +1,120 @@
+"""OCPP 2.x TransactionEvent (rules Y1 to Y13)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+
+from csms.domain.decisions import Decision
+from csms.domain.folding import begins_new_incarnation, fold_event
+from csms.domain.operations import EventRecorded, RecordTransactionEvent
+from csms.domain.session_state import SessionState
+from csms.ledger.apply_tokens import TokenQuestion, decide_tokens
+from csms.ledger.context import BatchContext, encode
+from csms.ledger.port import LedgerTransaction
+from csms.ledger.rows import EventRow, SampleRow
+from csms.ledger.session_events import publish_ended, publish_started, publish_updated
+
+
+class _Answer(msgspec.Struct, omit_defaults=True):
+    decision: Decision | None = None
+
+
+def event_digest(op: RecordTransactionEvent) -> bytes:
+    """What makes two events with one seqNo the same event (rule Y6); `offline` may differ in a repeat."""
+    return hashlib.sha256(encode((op.type, op.time.text, op.trigger_reason))).digest()
+
+
+async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[RecordTransactionEvent]) -> list[EventRecorded]:
+    # the row lock makes two processes that see a new transaction take turns
+    await tx.lock_stations({(op.tenant_id, op.station_id) for op in ops})
+    sessions = await tx.sessions_by_ref({(op.tenant_id, op.station_id, op.transaction_ref) for op in ops})
+    stored = {}
+    if sessions:
+        seq_numbers = {(op.tenant_id, op.station_id, op.transaction_ref): op.seq_no for op in ops}
+        stored = await tx.events_at({(s.tenant_id, s.session_id, seq_numbers[key]) for key, s in sessions.items()})
+
+    outcomes: dict[int, EventRecorded] = {}
+    fresh: list[int] = []
+    for index, op in enumerate(ops):
+        session = sessions.get((op.tenant_id, op.station_id, op.transaction_ref))
+        events = [] if session is None else stored.get((session.tenant_id, session.session_id, op.seq_no), [])
+        same = next((e for e in events if e.digest == event_digest(op)), None)
+        if same is None:
+            fresh.append(index)
+        else:
+            outcomes[index] = EventRecorded(msgspec.json.decode(same.answer, type=_Answer).decision)
+
+    with_token = [ops[index] for index in fresh if ops[index].id_token is not None]
+    decisions = iter(
+        await decide_tokens(
+            tx,
+            context,
+            [
+                TokenQuestion(
+                    op.tenant_id, op.station_id, op.id_token or "", op.token_type, op.type == "Started", op.evse_id, op.connector_id
+                )
+                for op in with_token
+            ],
+        )
+    )
+    created: list[SessionState] = []
+    changed: list[SessionState] = []
+    for index in fresh:
+        op = ops[index]
+        decision = next(decisions) if op.id_token is not None else None
+        session = sessions.get((op.tenant_id, op.station_id, op.transaction_ref))
+        events = [] if session is None else stored.get((session.tenant_id, session.session_id, op.seq_no), [])
+        if session is None or begins_new_incarnation(session, op):
+            incarnation = 0 if session is None else session.incarnation + 1
+            session = SessionState(
+                op.tenant_id, context.ids.uuid7(), op.station_id, op.ocpp_version, op.transaction_ref, incarnation=incarnation
+            )
+            if incarnation:
+                session.flag("reused_id")
+            events = []
+            created.append(session)
+        else:
+            changed.append(session)
+        _keep_event(context, session, op, decision, conflict=bool(events))
+        outcomes[index] = EventRecorded(decision)
+    if created:
+        linked = await tx.link_remote_starts(created)
+        for session in created:
+            session.command_id = linked.get(session.session_id)
+        await tx.insert_sessions(created)
+    if changed:
+        unlinked = [s for s in changed if s.command_id is None and s.remote_start_id is not None]
+        if unlinked:
+            linked = await tx.link_remote_starts(unlinked)
+            for session in unlinked:
+                session.command_id = linked.get(session.session_id)
+        await tx.update_sessions(changed)
+    return [outcomes[index] for index in range(len(ops))]
+
+
+def _keep_event(
+    context: BatchContext, session: SessionState, op: RecordTransactionEvent, decision: Decision | None, *, conflict: bool
+) -> None:
+    fold_event(session, op, decision, conflict=conflict)
+    context.samples.extend(SampleRow(op.tenant_id, session.session_id, reading) for reading in op.readings)
+    context.events.append(
+        EventRow(
+            op.tenant_id,
+            session.session_id,
+            op.seq_no,
+            event_digest(op),
+            op.type,
+            op.time.ts,
+            op.time.text,
+            op.trigger_reason,
+            op.offline,
+            conflict,
+            op.details,
+            encode(_Answer(decision)),
+        )
+    )
+    publish = {"Started": publish_started, "Ended": publish_ended}.get(op.type, publish_updated)
+    publish(context, session)

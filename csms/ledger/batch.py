@@ -1,0 +1,74 @@
+"""One group commit: operations of different stations, applied by kind, each kind with set-based statements."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+from csms.domain.operations import (
+    Authorize,
+    BootStation,
+    ClaimCommand,
+    ConnectStation,
+    DisconnectStation,
+    FinishCommand,
+    Operation,
+    QuarantineFrame,
+    RecordMeterValues,
+    RecordStationEvent,
+    RecordTransactionEvent,
+    ReportConnectorStatus,
+    SeeStations,
+    StartTransaction,
+    StopTransaction,
+    StoreDeviceReport,
+)
+from csms.ledger import (
+    apply_commands,
+    apply_meter_values,
+    apply_notices,
+    apply_ocpp16_transactions,
+    apply_stations,
+    apply_tokens,
+    apply_transaction_events,
+)
+from csms.ledger.context import BatchContext
+from csms.ledger.port import LedgerTransaction
+
+Apply = Callable[[LedgerTransaction, BatchContext, Sequence[Any]], Awaitable[Sequence[Any]]]
+
+# In this order in every transaction, so that two group commits take their locks alike: stations, then sessions, then the rest.
+_APPLY: Final[dict[type[Operation], Apply]] = {
+    ConnectStation: apply_stations.connect,
+    DisconnectStation: apply_stations.disconnect,
+    SeeStations: apply_stations.see,
+    BootStation: apply_stations.boot,
+    ReportConnectorStatus: apply_stations.report_status,
+    StartTransaction: apply_ocpp16_transactions.start,
+    StopTransaction: apply_ocpp16_transactions.stop,
+    RecordTransactionEvent: apply_transaction_events.record,
+    RecordMeterValues: apply_meter_values.record,
+    Authorize: apply_tokens.authorize,
+    RecordStationEvent: apply_notices.record_station_event,
+    StoreDeviceReport: apply_notices.store_device_report,
+    QuarantineFrame: apply_notices.quarantine,
+    ClaimCommand: apply_commands.claim,
+    FinishCommand: apply_commands.finish,
+}
+
+
+async def apply_batch(tx: LedgerTransaction, context: BatchContext, operations: Sequence[Operation]) -> list[Any]:
+    """Apply all operations; the outcomes are in their order, and hold once the transaction has committed."""
+    by_kind: dict[type[Operation], list[int]] = {}
+    for index, operation in enumerate(operations):
+        by_kind.setdefault(type(operation), []).append(index)
+    outcomes: list[Any] = [None] * len(operations)
+    for kind, apply in _APPLY.items():
+        indexes = by_kind.get(kind)
+        if indexes is None:
+            continue
+        results = await apply(tx, context, [operations[i] for i in indexes])
+        for index, result in zip(indexes, results, strict=True):
+            outcomes[index] = result
+    await context.write_out(tx)
+    return outcomes

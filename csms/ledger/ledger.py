@@ -1,0 +1,310 @@
+"""The ledger: one writer per process that commits what stations report in groups (design 4).
+
+Order is kept per station by *lanes*: an operation waits until the one before it in its lane has committed, so a group commit
+holds at most one operation of each station, and its set-based statements need no order among themselves.
+
+Nothing is lost silently: an operation leaves the ledger committed, or refused as a poisoned row, or (when the process ends with
+the store away) never acknowledged, so that its station sends it again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import structlog
+import trio
+
+from csms.clock import Clock, Ids
+from csms.domain.operations import ConnectStation, Operation, OperationFailed, SeeStations
+from csms.health import HealthRegistry
+from csms.ledger.batch import apply_batch
+from csms.ledger.context import BatchContext
+from csms.ledger.metrics import BATCH_SIZE, COMMIT_SECONDS, POISONED, QUEUED, RETRIES
+from csms.ledger.transaction_ids import TransactionIdPool
+from csms.store.ledger_samples import ShapeCache
+from csms.store.ledger_transaction import open_transaction
+from csms.store.pool import Connection, Database, StoreUnavailable
+from csms.tenants import TenantDirectory
+
+log = structlog.get_logger()
+
+Done = Callable[[Any], None]
+Lane = tuple[int, int | str]
+
+IN_FLIGHT: Final = 2
+"""Group commits under way at once."""
+
+BUSY_RATE: Final = 50.0
+"""Operations a second above which the writer lingers for company."""
+
+COMMIT_TIMEOUT_S: Final = 60.0
+DEGRADED_AFTER_S: Final = 2.0
+_RATE_WINDOW_S: Final = 0.25
+_BACK_OFF_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0)
+
+
+class LedgerFull(Exception):
+    """The queue bound is reached: stop reading from the station and try again."""
+
+
+class LedgerClosed(Exception):
+    """The process is shutting down."""
+
+
+class _Pending:
+    __slots__ = ("done", "lane", "operation", "since")
+
+    def __init__(self, operation: Operation, lane: Lane, done: Done, since: float) -> None:
+        self.operation = operation
+        self.lane = lane
+        self.done = done
+        self.since = since
+
+
+class Ledger:
+    """See the module. All methods are for the Trio thread."""
+
+    def __init__(
+        self,
+        database: Database,
+        tenants: TenantDirectory,
+        clock: Clock,
+        ids: Ids,
+        *,
+        transaction_id_key: bytes,
+        linger_s: float = 0.01,
+        batch_size: int = 200,
+        queue_bound: int = 20_000,
+        health: HealthRegistry | None = None,
+    ) -> None:
+        self._database = database
+        self._tenants = tenants
+        self._clock = clock
+        self._ids = ids
+        self._transaction_ids = TransactionIdPool(transaction_id_key)
+        self._shapes = ShapeCache()
+        self._linger_s = linger_s
+        self._batch_size = batch_size
+        self._queue_bound = queue_bound
+        self._health = health or HealthRegistry()
+        self._ready: deque[_Pending] = deque()
+        # a lane is here while an operation of it is ready or in flight; the deque holds those behind it
+        self._lanes: dict[Lane, deque[_Pending]] = {}
+        self._queued = 0
+        self._in_flight = 0
+        self._oldest_in_flight: dict[int, float] = {}
+        self._batch_number = 0
+        self._wake = trio.Event()
+        self._closing = False
+        self._failing = False
+        self._submitted = 0
+        self._rate = 0.0
+        self._rate_since = clock.monotonic()
+
+    # -- callers
+
+    def submit(self, operation: Operation, done: Done) -> None:
+        """Queue `operation`. `done(outcome)` is called after the commit, or `done(OperationFailed)` for a poisoned row.
+
+        `done` runs on the Trio thread, must not block, and is never called from within `submit`. Raises LedgerFull, LedgerClosed.
+        """
+        if self._closing:
+            raise LedgerClosed
+        if self._queued >= self._queue_bound:
+            raise LedgerFull
+        pending = _Pending(operation, _lane(operation), done, self._clock.monotonic())
+        self._queued += 1
+        self._submitted += 1
+        behind = self._lanes.get(pending.lane)
+        if behind is None:
+            self._lanes[pending.lane] = deque()
+            self._ready.append(pending)
+            self._wake.set()
+        else:
+            behind.append(pending)
+
+    async def commit(self, operation: Operation) -> Any:
+        """Queue `operation` and wait for its outcome. Cancelling the wait does not take the operation back.
+
+        Raises OperationFailed, LedgerFull, LedgerClosed.
+        """
+        finished = trio.Event()
+        outcome: Any = None
+
+        def done(result: Any) -> None:
+            nonlocal outcome
+            outcome = result
+            finished.set()
+
+        self.submit(operation, done)
+        await finished.wait()
+        if isinstance(outcome, OperationFailed):
+            raise outcome
+        return outcome
+
+    @property
+    def available(self) -> bool:
+        """False while the store is away: no new stations are taken then (rule D2)."""
+        return not self._failing
+
+    @property
+    def queued(self) -> int:
+        """Operations that have not committed yet."""
+        return self._queued
+
+    async def close(self, timeout: float = 10.0) -> None:
+        """Refuse what comes from now on, commit what is queued, and let `run` return. Gives up after `timeout` seconds."""
+        self._closing = True
+        self._wake.set()
+        with trio.move_on_after(timeout):
+            while self._queued:
+                await trio.sleep(0.01)
+        if self._queued:
+            log.warning("ledger.closed_with_unacknowledged_operations", count=self._queued)
+        self._scope.cancel(reason="ledger closed")
+
+    # -- the writer
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Write until `close`. Runs in the infrastructure nursery: it ends after everybody who submits."""
+        self._scope = trio.CancelScope()
+        with self._scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._watch)
+                task_status.started()
+                while True:
+                    await self._wait_for_company()
+                    batch = self._take()
+                    if batch:
+                        self._in_flight += 1
+                        nursery.start_soon(self._commit_batch, batch)
+
+    async def _wait_for_company(self) -> None:
+        while not self._ready or self._in_flight >= IN_FLIGHT:
+            self._wake = trio.Event()
+            await self._wake.wait()
+        self._measure_rate()
+        if self._rate > BUSY_RATE and len(self._ready) < self._batch_size and not self._closing:
+            linger = self._ready[0].since + self._linger_s - self._clock.monotonic()
+            if linger > 0:
+                await trio.sleep(linger)
+
+    def _measure_rate(self) -> None:
+        now = self._clock.monotonic()
+        elapsed = now - self._rate_since
+        if elapsed >= _RATE_WINDOW_S:
+            self._rate = self._submitted / elapsed
+            self._submitted = 0
+            self._rate_since = now
+
+    def _take(self) -> list[_Pending]:
+        return [self._ready.popleft() for _ in range(min(self._batch_size, len(self._ready)))]
+
+    async def _commit_batch(self, batch: list[_Pending]) -> None:
+        self._batch_number += 1
+        number = self._batch_number
+        self._oldest_in_flight[number] = batch[0].since
+        started = self._clock.monotonic()
+        try:
+            outcomes = await self._write([p.operation for p in batch])
+        finally:
+            self._in_flight -= 1
+            del self._oldest_in_flight[number]
+        COMMIT_SECONDS.observe(self._clock.monotonic() - started)
+        BATCH_SIZE.observe(len(batch))
+        for pending, outcome in zip(batch, outcomes, strict=True):
+            self._finish(pending, outcome)
+        self._wake.set()
+
+    def _finish(self, pending: _Pending, outcome: Any) -> None:
+        self._queued -= 1
+        behind = self._lanes[pending.lane]
+        if behind:
+            self._ready.append(behind.popleft())
+        else:
+            del self._lanes[pending.lane]
+        try:
+            pending.done(outcome)
+        except Exception:
+            # a fault in one caller's callback must not keep the others from their answers
+            log.exception("ledger.callback_failed", operation=type(pending.operation).__name__)
+
+    async def _write(self, operations: Sequence[Operation]) -> list[Any]:
+        """Commit the operations, or find out which of them poison the group."""
+        attempt = 0
+        while True:
+            try:
+                with trio.CancelScope(shield=True):
+                    outcomes = await self._transaction(operations)
+                self._failing = False
+                return outcomes
+            except StoreUnavailable as error:
+                RETRIES.inc()
+                pause = _BACK_OFF_S[min(attempt, len(_BACK_OFF_S) - 1)]
+                if attempt == 0:
+                    log.warning("ledger.store_unavailable", error=str(error), operations=len(operations))
+                attempt += 1
+                if attempt > 2:
+                    self._failing = True
+                await trio.sleep(pause)
+            except Exception as error:
+                # the transaction has rolled back; shape ids that it interned do not exist
+                self._shapes.ids.clear()
+                if len(operations) > 1:
+                    middle = len(operations) // 2
+                    return await self._write(operations[:middle]) + await self._write(operations[middle:])
+                POISONED.labels(operation=type(operations[0]).__name__).inc()
+                log.exception("ledger.poisoned_operation", operation=type(operations[0]).__name__)
+                failure = OperationFailed(type(error).__name__)
+                failure.__cause__ = error
+                return [failure]
+
+    async def _transaction(self, operations: Sequence[Operation]) -> list[Any]:
+        async def work(connection: Connection) -> list[Any]:
+            context = BatchContext(self._clock.now(), self._ids, self._tenants, self._transaction_ids)
+            return await apply_batch(open_transaction(connection, self._shapes), context, operations)
+
+        return await self._database.unit(work, timeout=COMMIT_TIMEOUT_S)
+
+    async def _watch(self) -> None:
+        """Tell the truth about the store: a commit that hangs counts as failing, and an idle ledger asks by itself."""
+        while True:
+            oldest = min([*self._oldest_in_flight.values(), *([self._ready[0].since] if self._ready else [])], default=None)
+            QUEUED.set(self._queued)
+            if oldest is None:
+                await self._probe()
+            else:
+                age = self._clock.monotonic() - oldest
+                if age > DEGRADED_AFTER_S:
+                    self._failing = True
+            if self._failing:
+                self._health.report("database", "degraded", "the database does not answer; stations are held, nothing is acknowledged")
+                self._health.report("ledger", "degraded", f"{self._queued} operations wait")
+            else:
+                self._health.report("database", "ok")
+                self._health.report("ledger", "ok")
+            await trio.sleep(0.5)
+
+    async def _probe(self) -> None:
+        with trio.move_on_after(DEGRADED_AFTER_S) as scope:
+            try:
+                await self._database.unit(_nothing, timeout=DEGRADED_AFTER_S)
+                self._failing = False
+            except StoreUnavailable:
+                self._failing = True
+        if scope.cancelled_caught:
+            self._failing = True
+
+
+def _lane(operation: Operation) -> Lane:
+    if isinstance(operation, SeeStations):
+        return (0, 0)
+    if isinstance(operation, ConnectStation):
+        return (operation.tenant_id, operation.identity.lower())
+    return (operation.tenant_id, operation.station_id)
+
+
+async def _nothing(connection: Connection) -> None:
+    await connection.fetchval("SELECT 1")

@@ -1,0 +1,114 @@
+"""The rows that the ledger reads and writes, as the store port carries them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+import msgspec
+
+from csms.domain.metering import Reading
+
+
+class StationRow(msgspec.Struct):
+    """A station, locked for the rest of the transaction."""
+
+    tenant_id: int
+    station_id: int
+    identity: str
+    registration: str
+    admission: str
+    connection_epoch: int
+    retired: bool
+
+
+class TokenRow(msgspec.Struct, frozen=True):
+    tenant_id: int
+    id_token: str
+    type: str
+    status: str
+    valid_from: datetime | None
+    valid_until: datetime | None
+    group_id_token: str | None
+    retired: bool
+
+
+class EventRow(msgspec.Struct):
+    """One stored transaction event. `data` and `answer` are JSON."""
+
+    tenant_id: int
+    session_id: UUID
+    seq_no: int
+    digest: bytes
+    type: str
+    event_time: datetime | None
+    event_time_text: str | None
+    trigger_reason: str | None
+    offline: bool
+    conflict: bool
+    data: bytes
+    answer: bytes
+
+
+class SampleRow(msgspec.Struct, gc=False):
+    """A reading of a session."""
+
+    tenant_id: int
+    session_id: UUID
+    reading: Reading
+
+
+class StationSampleRow(msgspec.Struct, gc=False):
+    """A reading that belongs to no session."""
+
+    tenant_id: int
+    station_id: int
+    evse_id: int
+    reading: Reading
+
+
+class MeterUpdate(msgspec.Struct, gc=False):
+    """The register of an active OCPP 1.6 session moved on. `event` is the data of the outbox event (JSON)."""
+
+    tenant_id: int
+    session_id: UUID
+    station_id: int
+    wh: Decimal | None
+    ts: datetime | None
+    event: bytes
+
+
+class OutboxRow(msgspec.Struct, gc=False):
+    """An event to publish; the store adds the identity of the station and the time of recording. `data` is JSON."""
+
+    tenant_id: int
+    type: str
+    station_id: int
+    session_id: UUID | None
+    occurred_at: datetime | None
+    data: bytes
+
+
+class StationEventRow(msgspec.Struct, gc=False):
+    tenant_id: int
+    event_id: UUID
+    station_id: int
+    type: str
+    event_time: datetime | None
+    data: bytes
+    digest: bytes
+
+
+class QuarantineRow(msgspec.Struct, gc=False):
+    tenant_id: int
+    quarantine_id: UUID
+    station_id: int
+    ocpp_version: str
+    action: str
+    reason: str
+    error_code: str | None
+    path: str | None
+    rule: str | None
+    payload: bytes
+    digest: bytes

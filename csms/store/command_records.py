@@ -1,0 +1,90 @@
+"""Reading the commands of stations, for the process that holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from csms.store.pool import Connection
+
+
+class CommandRecord(msgspec.Struct, frozen=True):
+    """One row of `commands`. A domain command has `command` and its fields as JSON; a raw one `action` and the payload."""
+
+    tenant_id: int
+    station_id: int
+    command_id: UUID
+    command: str | None
+    action: str | None
+    parameters: bytes
+    status: str
+    expires_at: datetime
+    epoch: int | None
+
+
+_COLUMNS: Final = "c.tenant_id, c.station_id, c.command_id, c.command, c.action, c.parameters, c.status, c.expires_at, c.epoch"
+
+
+async def load_command(conn: Connection, tenant_id: int, command_id: UUID) -> CommandRecord | None:
+    rows = await conn.fetch(
+        f"SELECT {_COLUMNS} FROM commands c WHERE c.tenant_id = $1 AND c.command_id = $2", tenant_id, command_id
+    )
+    return _records(rows)[0] if rows else None
+
+
+async def queued_commands(conn: Connection, tenant_id: int, station_id: int) -> list[CommandRecord]:
+    """Commands that wait for this station, oldest first."""
+    return _records(
+        await conn.fetch(
+            f"SELECT {_COLUMNS} FROM commands c WHERE c.tenant_id = $1 AND c.station_id = $2 AND c.status = 'queued' "
+            "ORDER BY c.created_at LIMIT 100",
+            tenant_id,
+            station_id,
+        )
+    )
+
+
+async def queued_for_process(conn: Connection, process_id: UUID) -> list[CommandRecord]:
+    """Commands that wait for stations which this process holds: the truth behind the bus's pokes."""
+    return _records(
+        await conn.fetch(
+            f"SELECT {_COLUMNS} FROM stations s JOIN commands c USING (tenant_id, station_id) "
+            "WHERE s.connected_process = $1 AND c.status = 'queued' ORDER BY c.created_at LIMIT 1000",
+            process_id,
+        )
+    )
+
+
+async def close_abandoned(conn: Connection, call_timeout_s: int) -> int:
+    """Commands that a dead process had sent become unknown, those that nobody took in time expired (design 5)."""
+    done = await conn.fetch(
+        "UPDATE commands SET status = CASE status WHEN 'sent' THEN 'unknown' ELSE 'expired' END, finished_at = now(), "
+        "error = CASE status WHEN 'sent' THEN 'the connection or the process was lost before an answer came' "
+        "ELSE 'the station did not connect in time' END "
+        "WHERE (status = 'sent' AND sent_at < now() - make_interval(secs => $1)) "
+        "OR (status = 'queued' AND expires_at < now() - interval '5 s') RETURNING 1",
+        float(2 * call_timeout_s + 30),
+    )
+    return len(done)
+
+
+def _records(rows: Sequence[asyncpg.Record]) -> list[CommandRecord]:
+    return [
+        CommandRecord(
+            row["tenant_id"],
+            row["station_id"],
+            row["command_id"],
+            row["command"],
+            row["action"],
+            row["parameters"].encode(),
+            row["status"],
+            row["expires_at"],
+            row["epoch"],
+        )
+        for row in rows
+    ]

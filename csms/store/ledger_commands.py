@@ -1,0 +1,84 @@
+"""Commands in the ledger's transaction: claimed before their frame leaves, finished once (design 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from csms.domain.operations import ClaimCommand, FinishCommand
+from csms.domain.session_state import SessionState
+from csms.store.pool import Connection
+from csms.store.unnest import RowType
+
+_CLAIM: Final = RowType((("tenant_id", "int4"), ("station_id", "int8"), ("command_id", "uuid"), ("epoch", "int8")))
+_FINISH: Final = RowType(
+    (
+        ("tenant_id", "int4"),
+        ("command_id", "uuid"),
+        ("status", "text"),
+        ("result", "text"),
+        ("error", "text"),
+    )
+)
+_NEW_SESSION: Final = RowType(
+    (
+        ("tenant_id", "int4"),
+        ("session_id", "uuid"),
+        ("station_id", "int8"),
+        ("lower_token", "text"),
+        ("evse_id", "int4"),
+        ("remote_start_id", "int8"),
+    )
+)
+
+REMOTE_START_ID_BITS: Final = 0x7FFFFFFF
+"""A 2.x remoteStartId is the low 31 bits of the command's id, so that it needs no place of its own."""
+
+
+class CommandStatements:
+    connection: Connection
+
+    async def claim_commands(self, ops: Sequence[ClaimCommand]) -> list[bool]:
+        rows = await self.connection.fetch(
+            "UPDATE commands c SET status = 'sent', sent_at = now(), epoch = n.epoch "
+            f"FROM {_CLAIM.source('n')} JOIN stations s USING (tenant_id, station_id) "
+            "WHERE c.tenant_id = n.tenant_id AND c.command_id = n.command_id AND c.status = 'queued' "
+            "AND c.expires_at > now() AND s.connection_epoch = n.epoch RETURNING c.command_id",
+            *_CLAIM.parameters((op.tenant_id, op.station_id, op.command_id, op.epoch) for op in ops),
+        )
+        claimed = {row[0] for row in rows}
+        return [op.command_id in claimed for op in ops]
+
+    async def finish_commands(self, ops: Sequence[FinishCommand]) -> list[bool]:
+        rows = await self.connection.fetch(
+            "UPDATE commands c SET status = n.status, result = n.result::jsonb, error = n.error, finished_at = now() "
+            f"FROM {_FINISH.source('n')} WHERE c.tenant_id = n.tenant_id AND c.command_id = n.command_id "
+            "AND c.status IN ('queued', 'sent') RETURNING c.command_id",
+            *_FINISH.parameters(
+                (op.tenant_id, op.command_id, op.status, None if op.result is None else op.result.decode(), op.error) for op in ops
+            ),
+        )
+        finished = {row[0] for row in rows}
+        return [op.command_id in finished for op in ops]
+
+    async def link_remote_starts(self, sessions: Sequence[SessionState]) -> dict[UUID, UUID]:
+        """By remoteStartId where the station gave one (2.x), else by token, connector and time (1.6 names no request)."""
+        rows = await self.connection.fetch(
+            "WITH wanted AS (SELECT DISTINCT ON (n.session_id) n.tenant_id, n.session_id, c.command_id "
+            f"FROM {_NEW_SESSION.source('n')} JOIN commands c ON c.tenant_id = n.tenant_id AND c.station_id = n.station_id "
+            "WHERE c.command = 'remote_start' AND c.session_id IS NULL AND c.status IN ('sent', 'accepted') "
+            "AND c.sent_at > now() - interval '15 min' "
+            "AND CASE WHEN n.remote_start_id IS NOT NULL "
+            "THEN ('x' || right(c.command_id::text, 8))::bit(32)::bigint & $7 = n.remote_start_id "
+            "ELSE lower(c.parameters ->> 'id_token') = n.lower_token "
+            "AND coalesce(c.parameters ->> 'connector_id', c.parameters ->> 'evse_id', n.evse_id::text) = n.evse_id::text END "
+            "ORDER BY n.session_id, c.sent_at) "
+            "UPDATE commands c SET session_id = wanted.session_id FROM wanted "
+            "WHERE c.tenant_id = wanted.tenant_id AND c.command_id = wanted.command_id RETURNING wanted.session_id, c.command_id",
+            *_NEW_SESSION.parameters(
+                (s.tenant_id, s.session_id, s.station_id, (s.id_token or "").lower(), s.evse_id, s.remote_start_id) for s in sessions
+            ),
+            REMOTE_START_ID_BITS,
+        )
+        return {row[0]: row[1] for row in rows}

@@ -1,0 +1,152 @@
+"""Station events, device reports, the quarantine and the outbox in the ledger's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from csms.domain.operations import StoreDeviceReport
+from csms.ledger.rows import OutboxRow, QuarantineRow, StationEventRow
+from csms.store.pool import Connection
+from csms.store.unnest import RowType
+
+_STATION_EVENT: Final = RowType(
+    (
+        ("tenant_id", "int4"),
+        ("event_id", "uuid"),
+        ("station_id", "int8"),
+        ("type", "text"),
+        ("event_time", "timestamptz"),
+        ("data", "text"),
+        ("digest", "bytea"),
+    )
+)
+_QUARANTINE: Final = RowType(
+    (
+        ("tenant_id", "int4"),
+        ("quarantine_id", "uuid"),
+        ("station_id", "int8"),
+        ("ocpp_version", "text"),
+        ("action", "text"),
+        ("reason", "text"),
+        ("error_code", "text"),
+        ("path", "text"),
+        ("rule", "text"),
+        ("payload", "bytea"),
+        ("digest", "bytea"),
+    )
+)
+_OUTBOX: Final = RowType(
+    (
+        ("tenant_id", "int4"),
+        ("type", "text"),
+        ("station_id", "int8"),
+        ("session_id", "uuid"),
+        ("occurred_at", "timestamptz"),
+        ("data", "text"),
+    )
+)
+_VARIABLE_COLUMNS: Final = (
+    ("tenant_id", "int4"),
+    ("station_id", "int8"),
+    ("component", "text"),
+    ("component_instance", "text"),
+    ("evse_id", "int4"),
+    ("connector_id", "int4"),
+    ("variable", "text"),
+    ("variable_instance", "text"),
+    ("attribute", "text"),
+    ("value", "text"),
+    ("mutability", "text"),
+    ("persistent", "bool"),
+    ("constant", "bool"),
+    ("characteristics", "text"),
+)
+_VARIABLE: Final = RowType(_VARIABLE_COLUMNS)
+_VARIABLE_KEY_WIDTH: Final = 9
+
+
+class NoticeStatements:
+    connection: Connection
+
+    async def insert_station_events(self, rows: Sequence[StationEventRow]) -> list[bool]:
+        stored = await self.connection.fetch(
+            "INSERT INTO station_events (tenant_id, event_id, station_id, type, event_time, data, digest) "
+            "SELECT n.tenant_id, n.event_id, n.station_id, n.type, n.event_time, n.data::jsonb, n.digest "
+            f"FROM {_STATION_EVENT.source('n')} WHERE NOT EXISTS (SELECT FROM station_events e "
+            "WHERE e.tenant_id = n.tenant_id AND e.station_id = n.station_id AND e.digest = n.digest "
+            "AND e.recorded_at > now() - interval '1 h') RETURNING event_id",
+            *_STATION_EVENT.parameters(
+                (r.tenant_id, r.event_id, r.station_id, r.type, r.event_time, r.data.decode(), r.digest) for r in rows
+            ),
+        )
+        fresh = {row[0] for row in stored}
+        return [row.event_id in fresh for row in rows]
+
+    async def upsert_device_variables(self, reports: Sequence[StoreDeviceReport], now: datetime) -> None:
+        # one row per key: a report that names a variable twice would hit its own row twice in one statement
+        latest = {}
+        for report in reports:
+            for v in report.variables:
+                row = (
+                    report.tenant_id,
+                    report.station_id,
+                    v.component,
+                    v.component_instance,
+                    v.evse_id,
+                    v.connector_id,
+                    v.variable,
+                    v.variable_instance,
+                    v.attribute,
+                    v.value,
+                    v.mutability,
+                    v.persistent,
+                    v.constant,
+                    None if v.characteristics is None else v.characteristics.decode(),
+                )
+                latest[row[:_VARIABLE_KEY_WIDTH]] = row
+        names = ", ".join(name for name, _ in _VARIABLE_COLUMNS)
+        values = ", ".join(f"n.{name}" for name, _ in _VARIABLE_COLUMNS[:-1])
+        await self.connection.execute(
+            f"INSERT INTO device_variables ({names}, reported_at) SELECT {values}, n.characteristics::jsonb, $15 "
+            f"FROM {_VARIABLE.source('n')} "
+            "ON CONFLICT (tenant_id, station_id, component, component_instance, evse_id, connector_id, variable, "
+            "variable_instance, attribute) DO UPDATE SET value = excluded.value, mutability = excluded.mutability, "
+            "persistent = excluded.persistent, constant = excluded.constant, "
+            "characteristics = coalesce(excluded.characteristics, device_variables.characteristics), "
+            "reported_at = excluded.reported_at",
+            *_VARIABLE.parameters(latest.values()),
+            now,
+        )
+
+    async def insert_quarantine(self, rows: Sequence[QuarantineRow]) -> None:
+        await self.connection.execute(
+            "INSERT INTO quarantine (tenant_id, quarantine_id, station_id, ocpp_version, action, reason, error_code, path, rule, "
+            f"payload, digest) SELECT n.* FROM {_QUARANTINE.source('n')} "
+            "ON CONFLICT (tenant_id, station_id, digest) DO UPDATE SET times = quarantine.times + 1",
+            *_QUARANTINE.parameters(
+                (
+                    r.tenant_id,
+                    r.quarantine_id,
+                    r.station_id,
+                    r.ocpp_version,
+                    r.action,
+                    r.reason,
+                    r.error_code,
+                    r.path,
+                    r.rule,
+                    r.payload,
+                    r.digest,
+                )
+                for r in rows
+            ),
+        )
+
+    async def insert_outbox(self, rows: Sequence[OutboxRow]) -> None:
+        await self.connection.execute(
+            "INSERT INTO outbox (tenant_id, type, charge_point_id, session_id, occurred_at, data) "
+            "SELECT n.tenant_id, n.type, s.identity, n.session_id, n.occurred_at, n.data::jsonb "
+            f"FROM {_OUTBOX.source('n')} JOIN stations s USING (tenant_id, station_id)",
+            *_OUTBOX.parameters((r.tenant_id, r.type, r.station_id, r.session_id, r.occurred_at, r.data.decode()) for r in rows),
+        )

@@ -1,0 +1,135 @@
+"""Meter readings in the ledger's transaction: one row per meterValue, its shape interned (design 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from csms.domain.metering import Channel, Reading
+from csms.ledger.rows import MeterUpdate, SampleRow, StationSampleRow
+from csms.store.pool import Connection
+from csms.store.unnest import RowType, array_literal
+
+Shape = tuple[Channel, ...]
+
+SHAPES_MAX: Final = 5_000
+"""Shapes per tenant; a station that keeps inventing units is stopped here, and its message quarantined."""
+
+_READING_COLUMNS: Final = (
+    ("ts", "timestamptz"),
+    ("ts_text", "text"),
+    ("context", "int2"),
+    ("shape_id", "int4"),
+    ("numbers", "text"),
+    ("texts", "text"),
+)
+_SAMPLE: Final = RowType((("tenant_id", "int4"), ("session_id", "uuid"), *_READING_COLUMNS))
+_STATION_SAMPLE: Final = RowType((("tenant_id", "int4"), ("station_id", "int8"), ("evse_id", "int4"), *_READING_COLUMNS))
+_UPDATE: Final = RowType(
+    (
+        ("tenant_id", "int4"),
+        ("session_id", "uuid"),
+        ("station_id", "int8"),
+        ("wh", "numeric"),
+        ("ts", "timestamptz"),
+        ("event", "text"),
+    )
+)
+_SHAPE: Final = RowType((("tenant_id", "int4"), ("shape", "text")))
+
+_TEXTS: Final = "CASE WHEN n.texts IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(n.texts::jsonb)) END"
+
+
+class TooManyShapes(Exception):
+    """The tenant has used up its shapes: the reading cannot be stored as a sample."""
+
+
+class ShapeCache:
+    """Shape ids by tenant, as this process has learnt them. Ids never change; the cache forgets all when it grows too big."""
+
+    def __init__(self) -> None:
+        self.ids: dict[tuple[int, Shape], int] = {}
+
+    def learn(self, tenant_id: int, shape: Shape, shape_id: int) -> None:
+        if len(self.ids) >= 100_000:
+            self.ids.clear()
+        self.ids[tenant_id, shape] = shape_id
+
+
+class SampleStatements:
+    connection: Connection
+    shapes: ShapeCache
+
+    async def insert_samples(self, rows: Sequence[SampleRow], updates: Sequence[MeterUpdate]) -> None:
+        await self._intern([(row.tenant_id, row.reading.shape) for row in rows])
+        samples = _SAMPLE.parameters((row.tenant_id, row.session_id, *self._columns(row.tenant_id, row.reading)) for row in rows)
+        moves = _UPDATE.parameters((u.tenant_id, u.session_id, u.station_id, u.wh, u.ts, u.event.decode()) for u in updates)
+        # A repeated message brings nothing new: it moves no register and publishes no event.
+        await self.connection.execute(
+            "WITH fresh AS (INSERT INTO samples (tenant_id, session_id, ts, ts_text, context, shape_id, \"values\", texts) "
+            f"SELECT n.tenant_id, n.session_id, n.ts, n.ts_text, n.context, n.shape_id, n.numbers::numeric[], {_TEXTS} "
+            f"FROM {_SAMPLE.source('n')} WHERE NOT EXISTS (SELECT FROM samples s WHERE s.tenant_id = n.tenant_id "
+            "AND s.session_id = n.session_id AND s.ts = n.ts AND s.context = n.context AND s.shape_id = n.shape_id "
+            'AND s."values" = n.numbers::numeric[]) RETURNING session_id), '
+            f"news AS (SELECT * FROM {_UPDATE.source('u', 9)} WHERE u.session_id IN (SELECT session_id FROM fresh)), "
+            "moved AS (UPDATE sessions x SET last_meter_wh = news.wh, last_meter_time = news.ts, "
+            "energy_wh = news.wh - x.start_meter_wh, updated_at = now() FROM news "
+            "WHERE x.tenant_id = news.tenant_id AND x.session_id = news.session_id AND x.status = 'active' "
+            "AND news.wh IS NOT NULL AND (x.last_meter_time IS NULL OR x.last_meter_time <= news.ts)) "
+            "INSERT INTO outbox (tenant_id, type, charge_point_id, session_id, occurred_at, data) "
+            "SELECT news.tenant_id, 'session.meter_values', s.identity, news.session_id, news.ts, news.event::jsonb "
+            "FROM news JOIN stations s USING (tenant_id, station_id)",
+            *samples,
+            *moves,
+        )
+
+    async def insert_station_samples(self, rows: Sequence[StationSampleRow]) -> None:
+        await self._intern([(row.tenant_id, row.reading.shape) for row in rows])
+        await self.connection.execute(
+            'INSERT INTO station_samples (tenant_id, station_id, evse_id, ts, ts_text, context, shape_id, "values", texts) '
+            f"SELECT n.tenant_id, n.station_id, n.evse_id, n.ts, n.ts_text, n.context, n.shape_id, n.numbers::numeric[], {_TEXTS} "
+            f"FROM {_STATION_SAMPLE.source('n')} WHERE NOT EXISTS (SELECT FROM station_samples s WHERE s.tenant_id = n.tenant_id "
+            "AND s.station_id = n.station_id AND s.evse_id = n.evse_id AND s.ts = n.ts AND s.context = n.context "
+            'AND s.shape_id = n.shape_id AND s."values" = n.numbers::numeric[])',
+            *_STATION_SAMPLE.parameters(
+                (row.tenant_id, row.station_id, row.evse_id, *self._columns(row.tenant_id, row.reading)) for row in rows
+            ),
+        )
+
+    def _columns(self, tenant_id: int, reading: Reading) -> tuple[Any, ...]:
+        return (
+            reading.ts,
+            reading.ts_text,
+            reading.context,
+            self.shapes.ids[tenant_id, reading.shape],
+            array_literal(reading.values),
+            None if reading.texts is None else msgspec.json.encode(reading.texts).decode(),
+        )
+
+    async def _intern(self, shapes: Collection[tuple[int, Shape]]) -> None:
+        missing = {(tenant_id, _shape_text(shape)): shape for tenant_id, shape in shapes if (tenant_id, shape) not in self.shapes.ids}
+        if not missing:
+            return
+        keys = _SHAPE.parameters(sorted(missing))
+        await self.connection.execute(
+            f"INSERT INTO sample_shapes (tenant_id, shape) SELECT n.tenant_id, n.shape FROM {_SHAPE.source('n')} "
+            "WHERE (SELECT count(*) FROM sample_shapes s WHERE s.tenant_id = n.tenant_id) < $3 "
+            "AND NOT EXISTS (SELECT FROM sample_shapes s WHERE s.tenant_id = n.tenant_id AND s.shape = n.shape) "
+            "ON CONFLICT DO NOTHING",
+            *keys,
+            SHAPES_MAX,
+        )
+        rows = await self.connection.fetch(
+            f"SELECT s.tenant_id, s.shape, s.shape_id FROM {_SHAPE.source('n')} JOIN sample_shapes s USING (tenant_id, shape)", *keys
+        )
+        # learnt from a transaction that may still be rolled back; the ledger drops the cache then
+        for row in rows:
+            self.shapes.learn(row[0], missing[row[0], row[1]], row[2])
+        if len(rows) < len(missing):
+            raise TooManyShapes(f"more than {SHAPES_MAX} kinds of meter readings in one tenant")
+
+
+def _shape_text(shape: Shape) -> str:
+    return msgspec.json.encode(shape).decode()

@@ -1,0 +1,193 @@
+"""Connections to PostgreSQL by role, and the unit of work: one transaction, crossed into the loop thread once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import asyncpg
+import structlog
+import trio
+
+from csms.store.loop_thread import LoopThread
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+else:
+    Connection = Any
+
+T = TypeVar("T")
+log = structlog.get_logger()
+
+GATEWAY_ROLE: Final = "csms_gateway"
+HUB_ROLE: Final = "csms_hub"
+AUTH_ROLE: Final = "csms_auth"
+
+_KEY_LOOKUPS_ONLY: Final = {"enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"}
+"""The ledger joins short lists with big tables by key. A cached plan made while a table was still empty must not scan it later."""
+
+_AWAY: Final = (
+    OSError,
+    TimeoutError,
+    asyncio.CancelledError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.PostgresIOError,
+)
+"""Failures that say nothing about the rows: the store is away, full, restarting, or asks for another try."""
+
+
+class StoreUnavailable(Exception):
+    """The database is away, refused the connection, or did not answer in time. Try again later."""
+
+
+class Database:
+    """One role's connections. All methods are for Trio tasks."""
+
+    def __init__(self, thread: LoopThread, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._thread = thread
+        self._pool = pool
+
+    async def unit(self, work: Callable[[Connection], Awaitable[T]], *, timeout: float = 10.0) -> T:
+        """Run `work` in one transaction and commit it; `timeout` in seconds covers all of it.
+
+        `work` runs in the loop thread: plain asyncpg, nothing of Trio. Raises StoreUnavailable, or what `work` raised after
+        the transaction was rolled back.
+        """
+        return await self._thread.run(lambda: self._transaction(work, None, timeout))
+
+    async def tenant_unit(self, tenant_id: int, work: Callable[[Connection], Awaitable[T]], *, timeout: float = 10.0) -> T:
+        """As `unit`, with the tenant of the transaction set: row-level security shows this tenant's rows alone."""
+        return await self._thread.run(lambda: self._transaction(work, tenant_id, timeout))
+
+    async def _transaction(self, work: Callable[[Connection], Awaitable[T]], tenant_id: int | None, timeout: float) -> T:
+        connection: Any = None
+        try:
+            async with asyncio.timeout(timeout):
+                connection = await self._pool.acquire()
+                transaction = connection.transaction()
+                await transaction.start()
+                try:
+                    if tenant_id is not None:
+                        await connection.execute("SELECT set_config('app.tenant_id', $1, true)", str(tenant_id))
+                    result = await work(connection)
+                    await transaction.commit()
+                except _AWAY:
+                    raise
+                except Exception:
+                    await transaction.rollback()
+                    raise
+                return result
+        except _AWAY as error:
+            if connection is not None:
+                # its state is unknown: a rollback could wait for a server that does not answer
+                connection.terminate()
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            raise StoreUnavailable(str(error) or type(error).__name__) from error
+        finally:
+            if connection is not None:
+                await self._pool.release(connection)
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The database by role (schemas/migrations/0001_initial.sql says what each may do)."""
+
+    gateway: Database
+    hub: Database
+    auth: Database
+
+
+@asynccontextmanager
+async def open_store(
+    dsn: str, *, gateway_dsn: str | None = None, hub_dsn: str | None = None, connections: int = 8
+) -> AsyncIterator[Store]:
+    """Open the pools of all roles; `connections` is the bound of the gateway's and of the hub's pool each.
+
+    Without a DSN of its own a role is set in the connection's start-up packet (the weaker form: the log-in role could
+    leave it again). Raises StoreUnavailable when the database cannot be reached.
+    """
+    thread = LoopThread("store")
+    thread.start()
+    pools: list[asyncpg.Pool[asyncpg.Record]] = []
+
+    async def open_pool(url: str, role: str, size: int, extra: dict[str, str]) -> Database:
+        async def create() -> asyncpg.Pool[asyncpg.Record]:
+            return await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=size,
+                max_inactive_connection_lifetime=300,
+                timeout=10,
+                reset=_keep_as_is,
+                server_settings={
+                    "role": role,
+                    "application_name": role,
+                    "timezone": "UTC",
+                    "idle_in_transaction_session_timeout": "5000",
+                    "synchronous_commit": "on",
+                    **extra,
+                },
+            )
+
+        try:
+            pool = await thread.run(create)
+        except (*_AWAY, asyncpg.PostgresError) as error:
+            raise StoreUnavailable(f"cannot open the database as {role}: {error}") from error
+        pools.append(pool)
+        return Database(thread, pool)
+
+    async def close_pools() -> None:
+        for pool in pools:
+            try:
+                await asyncio.wait_for(pool.close(), 5)
+            except (TimeoutError, asyncpg.InterfaceError):
+                pool.terminate()
+
+    try:
+        yield Store(
+            gateway=await open_pool(gateway_dsn or dsn, GATEWAY_ROLE, connections, _KEY_LOOKUPS_ONLY),
+            hub=await open_pool(hub_dsn or dsn, HUB_ROLE, connections, {"statement_timeout": "15000"}),
+            auth=await open_pool(hub_dsn or dsn, AUTH_ROLE, 4, {"statement_timeout": "5000"}),
+        )
+    finally:
+        with trio.CancelScope(shield=True):
+            await thread.run(close_pools)
+        thread.stop()
+
+
+async def _keep_as_is(connection: object) -> None:
+    """No RESET on release: settings are made by set_config(…, true) only, which end with the transaction."""
+
+
+async def run_with_owner(dsn: str, work: Callable[[Connection], Awaitable[T]], *, timeout: float = 60.0) -> T:
+    """Run `work` on a connection of the owner's, outside of any pool and transaction (migrations, partitions)."""
+    thread = LoopThread("store-owner")
+    thread.start()
+
+    async def connected() -> T:
+        async with asyncio.timeout(timeout):
+            connection = await asyncpg.connect(dsn, timeout=10, server_settings={"timezone": "UTC"})
+            try:
+                return await work(connection)
+            finally:
+                await connection.close(timeout=5)
+
+    try:
+        return await thread.run(connected)
+    except _AWAY as error:
+        raise StoreUnavailable(str(error) or type(error).__name__) from error
+    finally:
+        thread.stop()

@@ -1,0 +1,63 @@
+"""One tenant's own settings."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from csms.store.pool import Connection
+
+Onboarding = Literal["accept", "pending", "refuse"]
+UnknownTokens = Literal["refuse", "accept"]
+
+
+class Tenant(msgspec.Struct, frozen=True):
+    """A tenant as the API shows it; its id outside is the slug."""
+
+    id: str
+    name: str
+    onboarding: Onboarding
+    unknown_tokens: UnknownTokens
+    allow_unauthenticated: bool
+    time_zone: str
+    currency: str
+    heartbeat_interval_s: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class TenantChange(msgspec.Struct, frozen=True):
+    """New settings; None leaves one as it is."""
+
+    name: str | None
+    onboarding: Onboarding | None
+    unknown_tokens: UnknownTokens | None
+    allow_unauthenticated: bool | None
+    time_zone: str | None
+    currency: str | None
+    heartbeat_interval_s: int | None
+
+
+async def get_tenant(conn: Connection, tenant_id: int) -> Tenant:
+    row = await conn.fetchrow(
+        "SELECT slug AS id, name, onboarding, unknown_tokens, allow_unauthenticated, time_zone, currency, "
+        "heartbeat_interval_s, created_at, updated_at FROM tenants WHERE tenant_id = $1",
+        tenant_id,
+    )
+    if row is None:
+        raise LookupError(f"tenant {tenant_id} is gone")
+    return Tenant(**row)
+
+
+async def change_tenant(conn: Connection, tenant_id: int, change: TenantChange) -> Tenant:
+    await conn.execute(
+        "UPDATE tenants SET name = coalesce($2, name), onboarding = coalesce($3, onboarding), "
+        "unknown_tokens = coalesce($4, unknown_tokens), allow_unauthenticated = coalesce($5, allow_unauthenticated), "
+        "time_zone = coalesce($6, time_zone), currency = coalesce($7, currency), "
+        "heartbeat_interval_s = coalesce($8, heartbeat_interval_s), updated_at = now() WHERE tenant_id = $1",
+        tenant_id,
+        *msgspec.structs.astuple(change),
+    )
+    return await get_tenant(conn, tenant_id)

@@ -1,0 +1,45 @@
+"""Keeps a process's tenant directory fresh."""
+
+from __future__ import annotations
+
+import structlog
+import trio
+
+from csms.bus import Bus, BusUnavailable
+from csms.store.pool import Connection, Database, StoreUnavailable
+from csms.tenants import TenantConfig, TenantDirectory
+
+log = structlog.get_logger()
+
+CHANGED_TOPIC = "tenants.changed"
+REFRESH_S = 5.0
+
+
+async def load_tenants(conn: Connection) -> list[TenantConfig]:
+    """All tenants; the gateway role only."""
+    rows = await conn.fetch(
+        "SELECT tenant_id, slug, onboarding, unknown_tokens, allow_unauthenticated, time_zone, currency, heartbeat_interval_s "
+        "FROM tenants"
+    )
+    return [TenantConfig(*row) for row in rows]
+
+
+async def refresh_tenants(db: Database, directory: TenantDirectory) -> None:
+    """Read all tenants into the directory. Raises StoreUnavailable; the directory then stays as it was."""
+    directory.replace_all(await db.unit(load_tenants))
+
+
+async def keep_fresh(db: Database, directory: TenantDirectory, bus: Bus) -> None:
+    """Refresh every few seconds, and at once when the hub says that a tenant changed. Runs until cancelled."""
+    while True:
+        try:
+            async with bus.subscribe(CHANGED_TOPIC) as changes:
+                while True:
+                    with trio.move_on_after(REFRESH_S):
+                        await changes.receive()
+                    try:
+                        await refresh_tenants(db, directory)
+                    except StoreUnavailable:
+                        log.debug("tenants.refresh_failed")
+        except (BusUnavailable, trio.EndOfChannel):
+            await trio.sleep(REFRESH_S)

@@ -1,0 +1,33 @@
+"""Set-based statements from lists of rows: one array parameter per column, unnested by the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+def transpose(rows: Iterable[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    """Columns of rows; `width` gives the number of columns when there are no rows."""
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    return columns or [[] for _ in range(width)]
+
+
+@dataclass(frozen=True, slots=True)
+class RowType:
+    """Names and SQL types of the columns of one kind of row, in order."""
+
+    columns: tuple[tuple[str, str], ...]
+
+    def source(self, alias: str, first_parameter: int = 1) -> str:
+        """`unnest(…) AS alias(…)` over one array parameter per column."""
+        arrays = ", ".join(f"${n}::{kind}[]" for n, (_, kind) in enumerate(self.columns, first_parameter))
+        return f"unnest({arrays}) AS {alias}({', '.join(name for name, _ in self.columns)})"
+
+    def parameters(self, rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
+        return transpose(rows, len(self.columns))
+
+
+def array_literal(values: Sequence[str]) -> str:
+    """A PostgreSQL array of numbers; "" is NULL. Arrays of different lengths cannot be unnested as a two-dimensional one."""
+    return "{" + ",".join([value or "NULL" for value in values]) + "}"

@@ -1,0 +1,298 @@
+"""One station's connection: reads its socket, tells the codec's events apart, closes (design 6).
+
+An idle connection is one task, the reader. Answers to our CALLs are handled in the reader at once, also while a CALL of the
+station waits for the store (rule T2).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+import trio
+
+from csms.clock import Clock
+from csms.domain.operations import Registration
+from csms.tenants import TenantConfig
+from gateway import _native, metrics
+from gateway.closing import CloseReason
+
+if TYPE_CHECKING:
+    from gateway.calls import OutgoingCalls
+    from gateway.inbound import InboundCalls
+    from gateway.registry import Registry
+    from gateway.station import Station
+    from gateway.versions import Version
+    from gateway.wire import Wire
+
+log = structlog.get_logger()
+
+READ_SIZE: Final = 16 * 1024
+COMPRESSED_READ_SIZE: Final = 512
+"""What is given to the codec at a time when messages may be compressed: bounds what one read can inflate to."""
+FRAMES_PER_TURN: Final = 16
+LINGER_S: Final = 2.0
+"""Seconds that a refused or faulty peer gets to read our last bytes before the socket is closed."""
+LINGER_BYTES: Final = 1024 * 1024
+LONGEST_CLOSE_TEXT: Final = 120
+
+_CALL = _native.CALL
+_RESULT = _native.RESULT
+_REPLY = _native.REPLY
+_PONG = _native.PONG
+
+_KINDS: Final = {
+    _native.CALL: "call",
+    _native.INVALID_CALL: "invalid_call",
+    _native.RESULT: "result",
+    _native.INVALID_RESULT: "invalid_result",
+    _native.ERROR: "error",
+    _native.UNMATCHED: "unmatched",
+    _native.REPLY: "reply",
+    _native.DROPPED: "dropped",
+    _native.PONG: "pong",
+    _native.CLOSED: "closed",
+    _native.VIOLATION: "violation",
+}
+_count = {number: metrics.FRAMES_IN.labels(kind).inc for number, kind in _KINDS.items()}
+
+
+class Connection:
+    """The server side of one authenticated socket. It is also the context that version modules see (`StationContext`)."""
+
+    __slots__ = (
+        "calls",
+        "clock",
+        "closing",
+        "codec",
+        "compressed",
+        "displaced",
+        "epoch",
+        "heard",
+        "identity",
+        "inbound",
+        "opened",
+        "paused",
+        "pinged",
+        "ready",
+        "registry",
+        "reported",
+        "retiring",
+        "station",
+        "tenant",
+        "version",
+        "wire",
+    )
+
+    def __init__(
+        self,
+        *,
+        wire: Wire,
+        codec: _native.Connection,
+        station: Station,
+        tenant: TenantConfig,
+        identity: str,
+        epoch: int,
+        version: Version,
+        compressed: bool,
+        clock: Clock,
+        registry: Registry,
+        inbound: InboundCalls,
+        calls: OutgoingCalls,
+    ) -> None:
+        self.wire = wire
+        self.codec = codec
+        self.station = station
+        self.tenant = tenant
+        self.identity = identity
+        self.epoch = epoch
+        self.version = version
+        self.compressed = compressed
+        self.clock = clock
+        self.registry = registry
+        self.inbound = inbound
+        self.calls = calls
+        self.opened = self.heard = clock.monotonic()
+        """When the connection was opened, and when anything was read from it last (monotonic seconds)."""
+        self.reported = 0.0
+        """`heard` as it was when the last sign of life was handed to the ledger."""
+        self.pinged = 0.0
+        """When the ping left that nothing has been heard since; 0: none is out."""
+        self.ready = False
+        """True once our own CALLs may leave (rule B10)."""
+        self.paused = False
+        """True while we do not read: the peer cannot be blamed for silence then."""
+        self.displaced = False
+        """True once a newer connection of the station has taken over (rule C10)."""
+        self.closing: CloseReason | None = None
+        self.retiring: CloseReason | None = None
+        """Close with this reason as soon as the CALL under way is answered; new ones are not taken."""
+
+    @property
+    def tenant_id(self) -> int:
+        return self.station.key[0]
+
+    @property
+    def station_id(self) -> int:
+        return self.station.key[1]
+
+    @property
+    def ocpp_version(self) -> str:
+        return self.version.name
+
+    @property
+    def registration(self) -> Registration:
+        return self.station.gate.registration
+
+    @registration.setter
+    def registration(self, registration: Registration) -> None:
+        self.station.gate.registration = registration
+
+    async def read(self) -> CloseReason:
+        """Handle what arrives until the connection is over; gives the reason."""
+        sock = self.wire.sock
+        data = b""  # the codec may hold what came right behind the upgrade
+        while True:
+            size = COMPRESSED_READ_SIZE if self.compressed else READ_SIZE
+            for start in range(0, len(data) or 1, size):
+                end = await self._take(data[start : start + size] if len(data) > size else data)
+                if end is not None:
+                    return end
+            try:
+                await trio.lowlevel.wait_readable(sock)
+                data = sock.recv(READ_SIZE)
+            except (BlockingIOError, InterruptedError):
+                data = b""
+                continue
+            except (OSError, trio.ClosedResourceError):
+                return self._reason(CloseReason.LOST)
+            if not data:
+                return self._reason(CloseReason.LOST)
+            self.heard = self.clock.monotonic()
+
+    def _reason(self, otherwise: CloseReason) -> CloseReason:
+        return self.closing or self.wire.end or otherwise
+
+    async def _take(self, data: bytes) -> CloseReason | None:
+        """Feed the codec and act on its events; a reason when the connection is over."""
+        station = self.station
+        turn = 0
+        for event in self.codec.receive(data):
+            kind = event[0]
+            _count[kind]()
+            if kind == _CALL:
+                if self.closing is None and self.retiring is None:
+                    self.inbound.arrive(self, event[1], event[2], event[3], event[4])
+            elif kind == _RESULT:
+                self.calls.on_result(self, event[1], event[2])
+            elif kind == _REPLY:
+                self.wire.send(event[1])
+            elif kind != _PONG or self.displaced:
+                end = self._take_rare(kind, event)
+                if end is not None:
+                    return end
+            if station.running is not None and self.inbound.must_pause(station):
+                await self._pause()
+            if self.wire.end is not None:
+                return self._reason(CloseReason.LOST)
+            turn += 1
+            if turn == FRAMES_PER_TURN:
+                turn = 0
+                await trio.lowlevel.checkpoint()
+        return None
+
+    def _take_rare(self, kind: int, event: tuple[Any, ...]) -> CloseReason | None:
+        if kind == _native.INVALID_CALL:
+            if self.closing is None and self.retiring is None:
+                self.inbound.arrive_invalid(self, *event[1:])
+        elif kind == _native.ERROR:
+            self.calls.on_error(self, event[1], event[2], event[3])
+        elif kind == _native.INVALID_RESULT:
+            self.calls.on_invalid_result(self, event[1], event[2])
+        elif kind == _native.PONG:
+            self.registry.displaced_answered(self)
+        elif kind == _native.UNMATCHED:
+            log.debug("gateway.unmatched_answer", station_id=self.station_id, message_type=event[2])
+        elif kind == _native.CLOSED:
+            return self._reason(CloseReason.PEER_CLOSED)
+        elif kind == _native.VIOLATION:
+            log.info("gateway.violation", station_id=self.station_id, code=event[1], violation=event[2])
+            if event[3]:
+                self.wire.send(event[3])
+            return self._reason(CloseReason.VIOLATION)
+        return None
+
+    async def _pause(self) -> None:
+        """Do not read until there is room: TCP pushes back on the peer (rule T3)."""
+        station = self.station
+        metrics.PAUSED_READS.inc()
+        self.paused = True
+        while self.inbound.must_pause(station) and self.closing is None and self.wire.end is None:
+            if station.room is None:
+                station.room = trio.Event()
+            await station.room.wait()
+        self.paused = False
+        self.heard = self.clock.monotonic()  # the silence was ours
+
+    def become_displaced(self) -> None:
+        """A newer connection has taken over: ask the old one whether anybody is still there (rule C10)."""
+        self.displaced = True
+        self.wire.send(self.codec.ping(b"displaced"))
+
+    def ping(self, now: float) -> None:
+        self.pinged = now
+        self.wire.send(self.codec.ping(b""))
+
+    def close(self, reason: CloseReason, text: str | None = None) -> None:
+        """Send a close frame and let the peer answer it; the sweeper aborts a peer that does not."""
+        if self.closing is not None:
+            return
+        self.closing = reason
+        frame = self.codec.close(reason.code, (text or reason.label)[:LONGEST_CLOSE_TEXT])
+        if frame:
+            self.wire.send(frame)
+        self.registry.expect_end(self)
+        self._wake()
+
+    def abort(self, reason: CloseReason) -> None:
+        if self.closing is None:
+            self.closing = reason
+        self.wire.abort(reason)
+        self._wake()
+
+    def retire(self, reason: CloseReason) -> None:
+        """Close once the CALL under way is answered; take no new ones."""
+        if self.station.running is None or self.displaced:
+            self.close(reason)
+        else:
+            self.retiring = reason
+
+    def _wake(self) -> None:
+        if self.paused and self.station.room is not None:
+            self.station.room.set()
+            self.station.room = None
+
+    async def linger(self) -> None:
+        """After a violation: let the peer read our close frame before unread bytes turn the close into a reset."""
+        await linger(self.wire)
+
+
+async def linger(wire: Wire) -> None:
+    """Say that no more comes, then read and drop what the peer still sends, for a moment."""
+    with trio.move_on_after(LINGER_S):
+        dropped = 0
+        try:
+            while not wire.flushed and wire.end is None:
+                await trio.sleep(0.01)
+            wire.finish_sending()
+            while wire.end is None and dropped < LINGER_BYTES:
+                await trio.lowlevel.wait_readable(wire.sock)
+                try:
+                    data = wire.sock.recv(READ_SIZE)
+                except (BlockingIOError, InterruptedError):
+                    continue
+                if not data:
+                    return
+                dropped += len(data)
+        except (OSError, trio.ClosedResourceError):
+            return

@@ -1,0 +1,95 @@
+"""Limits on what strangers may try, in bounded memory. Time is given in seconds of a monotonic clock."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from ipaddress import IPv6Address, ip_address
+from typing import Final
+
+FAILURES_PER_IDENTITY_AND_SOURCE: Final = 10
+FAILURES_PER_SOURCE: Final = 100
+FAILURE_WINDOW_S: Final = 60.0
+NEW_STATIONS_PER_HOUR: Final = 1_000
+HANDSHAKES_PER_SECOND: Final = 600.0
+
+
+class WindowCounter:
+    """Counts events per key in windows of fixed length; forgets the oldest windows beyond `capacity` keys."""
+
+    __slots__ = ("_capacity", "_limit", "_period", "_windows")
+
+    def __init__(self, limit: int, period: float, capacity: int = 50_000) -> None:
+        self._limit = limit
+        self._period = period
+        self._capacity = capacity
+        self._windows: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()
+
+    def exhausted(self, key: Hashable, now: float) -> bool:
+        window = self._windows.get(key)
+        return window is not None and now - window[0] < self._period and window[1] >= self._limit
+
+    def count(self, key: Hashable, now: float) -> None:
+        start, events = self._windows.get(key, (now, 0))
+        if now - start >= self._period:
+            start, events = now, 0
+            self._windows.pop(key, None)
+        self._windows[key] = (start, events + 1)
+        while len(self._windows) > self._capacity:
+            self._windows.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._windows)
+
+
+class FailedLogins:
+    """Wrong credentials per identity and source together, and per source (security.md section 7, attack V2).
+
+    Never per identity alone: that would let a stranger lock a station out.
+    """
+
+    __slots__ = ("_pairs", "_sources")
+
+    def __init__(self) -> None:
+        self._pairs = WindowCounter(FAILURES_PER_IDENTITY_AND_SOURCE, FAILURE_WINDOW_S)
+        self._sources = WindowCounter(FAILURES_PER_SOURCE, FAILURE_WINDOW_S)
+
+    def blocked(self, identity: tuple[str, str], source: str, now: float) -> bool:
+        return self._sources.exhausted(source, now) or self._pairs.exhausted((identity, source), now)
+
+    def failed(self, identity: tuple[str, str], source: str, now: float) -> None:
+        self._sources.count(source, now)
+        self._pairs.count((identity, source), now)
+
+
+class Pacer:
+    """Spreads events evenly at a rate, after a burst of one second's worth (a token bucket that tells the waiting time)."""
+
+    __slots__ = ("_burst", "_interval", "_next")
+
+    def __init__(self, per_second: float) -> None:
+        self._interval = 1 / per_second
+        self._burst = 1.0
+        self._next = 0.0
+
+    def delay(self, now: float, longest: float) -> float | None:
+        """Seconds to wait before going on, or None (and nothing is booked) when that is more than `longest`."""
+        due = max(self._next, now - self._burst)
+        wait = max(0.0, due - now)
+        if wait > longest:
+            return None
+        self._next = due + self._interval
+        return wait
+
+
+def source_of(address: str) -> str:
+    """What counts as one source: an IPv4 address, or the /64 of an IPv6 address, which one host can fill at will."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(IPv6Address(int(parsed) >> 64 << 64)) + "/64"
+    return str(parsed)

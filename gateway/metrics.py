@@ -1,0 +1,35 @@
+"""What the gateway tells Prometheus. No label holds anything that a station chose."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+CONNECTIONS = Gauge("csms_gateway_connections", "Stations connected to this process", ["version"])
+HANDSHAKES_RUNNING = Gauge("csms_gateway_handshakes_running", "Sockets that have not finished their handshake")
+HANDSHAKES = Counter("csms_gateway_handshakes_total", "Handshakes by outcome", ["outcome"])
+ACCEPT_ERRORS = Counter("csms_gateway_accept_errors_total", "Errors of accept() that the listener survived", ["error"])
+FRAMES_IN = Counter("csms_gateway_frames_in_total", "Events that the codec read from stations", ["kind"])
+CALLS_ANSWERED = Counter("csms_gateway_calls_answered_total", "CALLs of stations answered with a CALLRESULT")
+CALLERRORS = Counter("csms_gateway_callerrors_sent_total", "CALLs of stations answered with a CALLERROR", ["code"])
+REPLAYS = Counter("csms_gateway_replays_total", "Repeated message ids by what was done about them", ["handling"])
+QUARANTINED = Counter("csms_gateway_quarantined_total", "Frames put into quarantine", ["reason"])
+HANDLER_FAILURES = Counter("csms_gateway_handler_failures_total", "Handlers that raised")
+COMMANDS = Counter("csms_gateway_commands_total", "Commands by outcome", ["outcome"])
+CLOSES = Counter("csms_gateway_closes_total", "Ended connections by reason", ["reason"])
+PAUSED_READS = Counter("csms_gateway_paused_reads_total", "Times that reading from a station was paused (back-pressure)")
+COMMIT_SECONDS = Histogram(
+    "csms_gateway_commit_seconds",
+    "From a CALL's arrival at the ledger to its answer, as the station sees it",
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 25.0),
+)
+LOOP_LAG_SECONDS = Histogram(
+    "csms_gateway_loop_lag_seconds",
+    "How late the run loop wakes a timer",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
+)
+GC_PAUSE_SECONDS = Histogram(
+    "csms_gateway_gc_pause_seconds",
+    "Pauses of the garbage collector by generation",
+    ["generation"],
+    buckets=(0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0),
+)

@@ -1,0 +1,92 @@
+"""A version as two tables: station messages to handlers, domain commands to messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from csms.domain.commands import AnyCommand, Command
+from gateway.effects import Effect, Refuse
+from gateway.versions import StationContext, UnsupportedCommand, Verdict
+from schemas.structs import ClosedObject
+from schemas.wire import encode
+
+Request = TypeVar("Request", bound=ClosedObject)
+
+Call = tuple[str, ClosedObject]
+"""The action and the request object of a CALL to a station."""
+
+CommandTable = Mapping[type[Command], Callable[[Any, UUID], Call]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route(Generic[Request]):
+    """One action a station may call. The handler also gets the payload as received, for what is kept byte-exact."""
+
+    action: str
+    request: type[Request]
+    handle: Callable[[StationContext, Request, bytes], Effect]
+
+
+class RoutedVersion:
+    """A `gateway.versions.Version` made of tables."""
+
+    __slots__ = ("_commands", "_malformed", "_routes", "_verdict", "name")
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        routes: Iterable[Route[Any]],
+        commands: CommandTable,
+        verdict: Callable[[str, bytes], Verdict],
+        malformed: str,
+    ) -> None:
+        """`malformed` is this version's error code for a payload that does not fit its definition."""
+        self.name = name
+        self._routes = {row.action: (msgspec.json.Decoder(row.request).decode, row.handle) for row in routes}
+        self._commands = commands
+        self._verdict = verdict
+        self._malformed = malformed
+
+    @property
+    def actions(self) -> frozenset[str]:
+        """The actions that stations may call."""
+        return frozenset(self._routes)
+
+    @property
+    def commands(self) -> frozenset[type[Command]]:
+        """The commands this version has a row for, be it to say what to use instead."""
+        return frozenset(self._commands)
+
+    def handle(self, context: StationContext, action: str, payload: bytes) -> Effect:
+        """What to do for a CALL; one without a route is refused with NotSupported (ocpp-j-rules section 3, row 11)."""
+        route = self._routes.get(action)
+        if route is None:
+            return Refuse(code="NotSupported", description=f"{action} is not supported")
+        decode, handler = route
+        try:
+            request = decode(payload)
+        except msgspec.DecodeError as error:
+            # the codec has checked every payload, so this is one it was told to let through; the text names the field
+            return Refuse(code=self._malformed, description=str(error))
+        return handler(context, request, payload)
+
+    def to_call(self, command: AnyCommand, command_id: UUID, context: StationContext) -> tuple[str, bytes]:
+        """(action, payload JSON) of a command; ids that the payload needs come from `command_id`.
+
+        Raises UnsupportedCommand.
+        """
+        build = self._commands.get(type(command))
+        if build is None:
+            raise UnsupportedCommand(f"{context.ocpp_version} has no such command")
+        action, request = build(command, command_id)
+        return action, encode(request)
+
+    def read_result(self, action: str, payload: bytes) -> tuple[Verdict, bytes]:
+        """(verdict, result JSON) of a validated answer to `action`; the result is the answer as received."""
+        return self._verdict(action, payload), payload

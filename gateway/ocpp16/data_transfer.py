@@ -1,0 +1,18 @@
+"""DataTransfer: a message of a vendor's own."""
+
+from __future__ import annotations
+
+from gateway.effects import Effect
+from gateway.ocpp16.common.station_events import record
+from gateway.versions import StationContext
+from schemas.ocpp16.core import DataTransferRequest, DataTransferResponse
+from schemas.wire import encode
+
+
+def handle(context: StationContext, _request: DataTransferRequest, payload: bytes) -> Effect:
+    """No vendor's messages have an agreed meaning here: kept, and the station is told so (ocpp-j-rules section 11)."""
+    return record(context, "data_transfer", payload, answer=_answer)
+
+
+def _answer(_outcome: None) -> bytes:
+    return encode(DataTransferResponse(status="UnknownVendorId"))

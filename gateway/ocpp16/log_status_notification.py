@@ -1,0 +1,13 @@
+"""LogStatusNotification (security extension): progress of a log upload."""
+
+from __future__ import annotations
+
+from gateway.effects import Effect
+from gateway.ocpp16.common.station_events import record
+from gateway.versions import StationContext
+from schemas.ocpp16.security import LogStatusNotificationRequest
+
+
+def handle(context: StationContext, _request: LogStatusNotificationRequest, payload: bytes) -> Effect:
+    """The requestId inside names the GetLog it belongs to."""
+    return record(context, "log_status", payload)

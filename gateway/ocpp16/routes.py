@@ -1,0 +1,58 @@
+"""The actions a 1.6 charge point may call, each with its definition and its handler."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from gateway.ocpp16 import (
+    authorize,
+    boot_notification,
+    data_transfer,
+    diagnostics_status_notification,
+    firmware_status_notification,
+    heartbeat,
+    log_status_notification,
+    meter_values,
+    security_event_notification,
+    signed_firmware_status_notification,
+    start_transaction,
+    status_notification,
+    stop_transaction,
+)
+from gateway.ocpp16.common.routing import Route
+from schemas.ocpp16.core import (
+    AuthorizeRequest,
+    BootNotificationRequest,
+    DataTransferRequest,
+    HeartbeatRequest,
+    MeterValuesRequest,
+    StartTransactionRequest,
+    StatusNotificationRequest,
+    StopTransactionRequest,
+)
+from schemas.ocpp16.firmware_management import DiagnosticsStatusNotificationRequest, FirmwareStatusNotificationRequest
+from schemas.ocpp16.security import (
+    LogStatusNotificationRequest,
+    SecurityEventNotificationRequest,
+    SignedFirmwareStatusNotificationRequest,
+)
+
+ROUTES: Final[tuple[Route[Any], ...]] = (
+    Route("Authorize", AuthorizeRequest, authorize.handle),
+    Route("BootNotification", BootNotificationRequest, boot_notification.handle),
+    Route("DataTransfer", DataTransferRequest, data_transfer.handle),
+    Route("DiagnosticsStatusNotification", DiagnosticsStatusNotificationRequest, diagnostics_status_notification.handle),
+    Route("FirmwareStatusNotification", FirmwareStatusNotificationRequest, firmware_status_notification.handle),
+    Route("Heartbeat", HeartbeatRequest, heartbeat.handle),
+    Route("LogStatusNotification", LogStatusNotificationRequest, log_status_notification.handle),
+    Route("MeterValues", MeterValuesRequest, meter_values.handle),
+    Route("SecurityEventNotification", SecurityEventNotificationRequest, security_event_notification.handle),
+    Route(
+        "SignedFirmwareStatusNotification",
+        SignedFirmwareStatusNotificationRequest,
+        signed_firmware_status_notification.handle,
+    ),
+    Route("StartTransaction", StartTransactionRequest, start_transaction.handle),
+    Route("StatusNotification", StatusNotificationRequest, status_notification.handle),
+    Route("StopTransaction", StopTransactionRequest, stop_transaction.handle),
+)

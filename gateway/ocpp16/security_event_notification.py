@@ -1,0 +1,13 @@
+"""SecurityEventNotification (security extension): something happened that concerns security."""
+
+from __future__ import annotations
+
+from csms.domain.times import parse_station_time
+from gateway.effects import Effect
+from gateway.ocpp16.common.station_events import record
+from gateway.versions import StationContext
+from schemas.ocpp16.security import SecurityEventNotificationRequest
+
+
+def handle(context: StationContext, request: SecurityEventNotificationRequest, payload: bytes) -> Effect:
+    return record(context, "security_event", payload, parse_station_time(request.timestamp))

@@ -1,0 +1,13 @@
+"""SignedFirmwareStatusNotification (security extension): progress of a signed firmware update."""
+
+from __future__ import annotations
+
+from gateway.effects import Effect
+from gateway.ocpp16.common.station_events import record
+from gateway.versions import StationContext
+from schemas.ocpp16.security import SignedFirmwareStatusNotificationRequest
+
+
+def handle(context: StationContext, _request: SignedFirmwareStatusNotificationRequest, payload: bytes) -> Effect:
+    """The requestId inside names the update; unsigned updates report under the same kind of event without one."""
+    return record(context, "firmware_status", payload)

@@ -1,0 +1,14 @@
+"""NotifyEvent: events of monitors and of the hardware (N07, N08)."""
+
+from __future__ import annotations
+
+from csms.domain.times import parse_station_time
+from gateway.effects import Effect
+from gateway.ocpp16.common.station_events import record
+from gateway.versions import StationContext
+from schemas.ocpp201.diagnostics import NotifyEventRequest
+
+
+def handle(context: StationContext, request: NotifyEventRequest, payload: bytes) -> Effect:
+    """Kept as one event of the station, dated by when this part of the report was made."""
+    return record(context, "device_event", payload, parse_station_time(request.generated_at))

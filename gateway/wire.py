@@ -1,0 +1,125 @@
+"""The socket of one station: direct non-blocking sends, and a writer task only while the socket would block."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import Final
+
+import structlog
+import trio
+
+from gateway.closing import CloseReason
+from gateway.supervision import split_exits
+
+log = structlog.get_logger()
+
+UNSENT_LIMIT: Final = 256 * 1024
+"""Bytes that may wait for a peer that does not read; more aborts the connection."""
+WRITE_DEADLINE_S: Final = 10.0
+"""Seconds within which every `_TURN` bytes that wait must have left."""
+_TURN: Final = 64 * 1024
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+
+
+class Wire:
+    """Sends on one socket from any task without awaiting; `end` tells why the socket was aborted, if it was."""
+
+    __slots__ = ("_nursery", "_unsent", "_writing", "end", "sock")
+
+    def __init__(self, sock: socket.socket, nursery: trio.Nursery) -> None:
+        self.sock = sock
+        self.end: CloseReason | None = None
+        self._nursery = nursery
+        self._unsent: bytearray | None = None
+        self._writing = False
+
+    @property
+    def flushed(self) -> bool:
+        return not self._unsent
+
+    def send(self, data: bytes) -> None:
+        """Send at once what the socket takes, the rest from a writer task. Aborts a connection that cannot take it."""
+        if self.end is not None:
+            return
+        unsent = self._unsent
+        if not unsent:
+            try:
+                sent = self.sock.send(data)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError:
+                self.abort(CloseReason.LOST)
+                return
+            if sent == len(data):
+                return
+            unsent = self._unsent = bytearray(memoryview(data)[sent:])
+        else:
+            unsent += data
+        if len(unsent) > UNSENT_LIMIT:
+            self.abort(CloseReason.SLOW_CONSUMER)
+        elif not self._writing:
+            self._writing = True
+            self._nursery.start_soon(self._write, name="gateway.writer")
+
+    def abort(self, reason: CloseReason) -> None:
+        """Close the socket with a reset, without waiting for the peer; wakes the reader."""
+        if self.end is not None:
+            return
+        self.end = reason
+        try:
+            # a reset frees what the kernel still holds for a peer that does not read
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        except OSError:
+            log.debug("gateway.linger_failed")
+        self._close()
+
+    def close(self, reason: CloseReason) -> None:
+        """Close the socket in the ordinary way."""
+        if self.end is None:
+            self.end = reason
+            self._close()
+
+    def finish_sending(self) -> None:
+        """Tell the peer that nothing more comes. Raises OSError when it is gone already."""
+        if self.end is None:
+            self.sock.shutdown(socket.SHUT_WR)
+
+    def _close(self) -> None:
+        self._unsent = None
+        trio.lowlevel.notify_closing(self.sock)
+        self.sock.close()
+
+    async def _write(self) -> None:
+        try:
+            while self._unsent and self.end is None:
+                with trio.move_on_after(WRITE_DEADLINE_S) as scope:
+                    await self._write_turn()
+                if scope.cancelled_caught:
+                    self.abort(CloseReason.SLOW_CONSUMER)
+        except (OSError, trio.ClosedResourceError):
+            self.abort(CloseReason.LOST)
+        except BaseException as error:
+            passing, ours = split_exits(error)
+            if ours is not None:
+                log.error("gateway.writer_failed", exc_info=ours)
+                self.abort(CloseReason.INTERNAL_ERROR)
+            if passing is not None:
+                raise passing from None
+        finally:
+            self._writing = False
+            if not self._unsent:
+                self._unsent = None
+
+    async def _write_turn(self) -> None:
+        left = min(len(self._unsent or b""), _TURN)
+        while left > 0:
+            await trio.lowlevel.wait_writable(self.sock)
+            if self._unsent is None:
+                return
+            try:
+                sent = self.sock.send(self._unsent[:left])
+            except (BlockingIOError, InterruptedError):
+                continue
+            del self._unsent[:sent]
+            left -= sent

@@ -1,0 +1,1 @@
+"""What every endpoint stands on: the route table, requests, answers, problems, cursors."""

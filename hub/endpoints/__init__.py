@@ -1,0 +1,1 @@
+"""The endpoints, one module per resource; `hub.routes` puts their tables together."""

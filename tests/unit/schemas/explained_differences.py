@@ -1,0 +1,77 @@
+"""Where our definitions differ from the published JSON schemas, and why.
+
+Each difference is applied to the published schema before the comparison; one that changes nothing is an error, so the
+list cannot go stale. One rule holds everywhere and is not listed: an `integer` of OCPP is a signed 32-bit number, which
+the published schemas leave unsaid.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """`keyword` at `path` of a published schema; None stands for absent.
+
+    `path` names members, with `[]` for the elements of a list.
+    """
+
+    version: str
+    message: str
+    path: str
+    keyword: str
+    published: object
+    ours: object
+    reason: str
+
+
+_ONE_PLACE = "rounding to one decimal place is the duty of who sends; a limit with more places is still understood"
+_AT_LEAST_ONE = "the standard's datatype table says 1..*, and so do the published schemas of its other uses"
+_HERTZ = "not in the standard, whose readings of Frequency carry no unit; an addition of the package"
+_EMPTY_LIST = "the standard says 0..*; an empty list means the same as none"
+
+_UNITS = ["Wh", "kWh", "varh", "kvarh", "W", "kW", "VA", "kVA", "var", "kvar", "A", "V", "K"]
+_OTHER_UNITS = ["Celcius", "Celsius", "Fahrenheit", "Percent"]
+_UNIT_PATH = "/meterValue/[]/sampledValue/[]/unit"
+
+
+def _schedule(message: str, schedule: str) -> list[Difference]:
+    periods = f"{schedule}/chargingSchedulePeriod"
+    return [
+        Difference("ocpp1.6", message, periods, "minItems", None, 1, _AT_LEAST_ONE),
+        Difference("ocpp1.6", message, f"{periods}/[]/limit", "multipleOf", 0.1, None, _ONE_PLACE),
+        Difference("ocpp1.6", message, f"{schedule}/minChargingRate", "multipleOf", 0.1, None, _ONE_PLACE),
+    ]
+
+
+EXPLAINED: tuple[Difference, ...] = (
+    Difference(
+        "ocpp1.6",
+        "MeterValuesRequest",
+        _UNIT_PATH,
+        "enum",
+        [*_UNITS, *_OTHER_UNITS, "Hertz"],
+        [*_UNITS, *_OTHER_UNITS],
+        _HERTZ,
+    ),
+    Difference(
+        "ocpp1.6",
+        "StopTransactionRequest",
+        "/transactionData/[]/sampledValue",
+        "minItems",
+        None,
+        1,
+        _AT_LEAST_ONE,
+    ),
+    *_schedule("RemoteStartTransactionRequest", "/chargingProfile/chargingSchedule"),
+    *_schedule("SetChargingProfileRequest", "/csChargingProfiles/chargingSchedule"),
+    *_schedule("GetCompositeScheduleResponse", "/chargingSchedule"),
+    Difference(
+        "ocpp1.6",
+        "GetInstalledCertificateIdsResponse",
+        "/certificateHashData",
+        "minItems",
+        1,
+        None,
+        _EMPTY_LIST,
+    ),
+)
