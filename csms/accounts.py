@@ -58,9 +58,7 @@ class UserPasswords:
 
     async def verify(self, stored: str | None, password: str) -> bool:
         """Compare with a stored hash; None (no such user) takes as long and is always False."""
-        matches = await trio.to_thread.run_sync(
-            partial(self._verify, stored or _DECOY, password), limiter=self._workers
-        )
+        matches = await trio.to_thread.run_sync(partial(self._verify, stored or _DECOY, password), limiter=self._workers)
         return matches and stored is not None
 
     def _verify(self, stored: str, password: str) -> bool:

@@ -156,9 +156,7 @@ def _leading(event: EventDict) -> dict[str, Any]:
 
 
 def _quoted(value: Any) -> str:
-    text = (
-        value if isinstance(value, str) else orjson.dumps(value, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
-    )
+    text = value if isinstance(value, str) else orjson.dumps(value, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
     if isinstance(value, str) and (not text or any(c in text for c in ' "=')):
         text = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return _escape(text)
@@ -195,6 +193,4 @@ class _ToStructlog(logging.Handler):
         except Exception as error:  # noqa: BLE001 - a library's bad format string must not break what it reports on
             message = f"{record.msg!r} (cannot be formatted: {error!r})"
         log = structlog.get_logger()
-        log.log(
-            min(record.levelno, logging.ERROR), "library", logger=record.name, message=message, exc_info=record.exc_info
-        )
+        log.log(min(record.levelno, logging.ERROR), "library", logger=record.name, message=message, exc_info=record.exc_info)

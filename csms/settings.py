@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 PREFIX: Final = "CSMS_"
@@ -158,25 +158,21 @@ class Settings:
         "Password of the first administrator. Unset: one is made up and printed once",
         secret=True,
     )
-    log_level: str = _setting(
+    log_level: Literal["debug", "info", "warning", "error"] = _setting(
         "info", _one_of("debug", "info", "warning", "error"), "Least important events that are logged"
     )
-    log_format: str = _setting(
+    log_format: Literal["auto", "json", "text"] = _setting(
         "auto", _one_of("auto", "json", "text"), "`json` lines, `text`, or `auto`: text on a terminal and else json"
     )
     ledger_linger_ms: int = _setting(
         10, _integer(0, 1000), "Milliseconds that a busy ledger waits for more messages to commit together; 0: never"
     )
     ledger_batch: int = _setting(200, _integer(1, 10_000), "Most messages in one commit")
-    ledger_queue: int = _setting(
-        20_000, _integer(1, 1_000_000), "Most messages that wait for a commit; beyond it reading stops"
-    )
+    ledger_queue: int = _setting(20_000, _integer(1, 1_000_000), "Most messages that wait for a commit; beyond it reading stops")
     hold_transaction_s: int = _setting(
         25, _integer(1, 600), "Seconds that an answer to a station is held while the database is away"
     )
-    hold_authorize_s: int = _setting(
-        10, _integer(1, 600), "The same for Authorize, before it is answered with an error"
-    )
+    hold_authorize_s: int = _setting(10, _integer(1, 600), "The same for Authorize, before it is answered with an error")
     call_timeout_s: int = _setting(30, _integer(1, 3600), "Seconds that a station has to answer a command")
     ping_interval_s: int = _setting(45, _integer(5, 3600), "Seconds of silence after which a station is sent a ping")
     pong_timeout_s: int = _setting(30, _integer(1, 3600), "Seconds that a station has to answer a ping")
@@ -185,9 +181,7 @@ class Settings:
         _integer(1, 86_400),
         "Seconds between two Heartbeats that stations of a tenant without a value of its own are asked for",
     )
-    handshake_timeout_s: int = _setting(
-        10, _integer(1, 120), "Seconds that a connecting station has to become a WebSocket"
-    )
+    handshake_timeout_s: int = _setting(10, _integer(1, 120), "Seconds that a connecting station has to become a WebSocket")
     max_handshakes: int = _setting(64, _integer(1, 10_000), "Most connections that are in that phase at once")
     drain_s: int = _setting(60, _integer(1, 3600), "Seconds within which a stop says goodbye to all stations")
     connections_max: int = _setting(20_000, _integer(1, 1_000_000), "Most stations connected to one gateway process")
@@ -266,9 +260,7 @@ def _check_together(settings: Settings) -> None:
     if settings.database_url is None:
         for name in ("database_gateway_url", "database_hub_url"):
             if getattr(settings, name) is not None:
-                raise SettingsError(
-                    f"{PREFIX}{name.upper()} needs CSMS_DATABASE_URL: the owner's role runs the migrations"
-                )
+                raise SettingsError(f"{PREFIX}{name.upper()} needs CSMS_DATABASE_URL: the owner's role runs the migrations")
     elif settings.secret_file is None:
         raise SettingsError("CSMS_DATABASE_URL needs CSMS_SECRET_FILE: the root secret that belongs to the database")
 

@@ -6,6 +6,29 @@ an inbound OCPP-J frame; a :class:`Fault` names the first one that failed.
 
 from typing import Final, Literal, TypeAlias, final
 
+__all__ = [
+    "BAD_REQUEST",
+    "CALL",
+    "CLOSED",
+    "DROPPED",
+    "ERROR",
+    "INVALID_CALL",
+    "INVALID_RESULT",
+    "PONG",
+    "REPLY",
+    "RESULT",
+    "RESULT_ERROR",
+    "SEND",
+    "UNMATCHED",
+    "UPGRADE",
+    "VIOLATION",
+    "Catalogue",
+    "Connection",
+    "Fault",
+    "InvalidPayload",
+    "Limits",
+]
+
 UPGRADE: Final = 1
 """``(UPGRADE, method, target, headers, subprotocols, deflate_offered)``: a right upgrade; accept or reject it. Header names
 are lower case, values latin-1 text; ``target`` is as sent."""
@@ -40,7 +63,7 @@ RESULT_ERROR: Final = 15
 
 _Headers: TypeAlias = list[tuple[str, str]]
 
-Event: TypeAlias = (
+_Event: TypeAlias = (
     tuple[Literal[1], str, str, _Headers, list[str], bool]
     | tuple[Literal[2], int, str, bytes]
     | tuple[Literal[3], str, str, bytes, int]
@@ -57,7 +80,7 @@ Event: TypeAlias = (
     | tuple[Literal[14], str, str, bytes, int]
     | tuple[Literal[15], str, str, str, bytes]
 )
-"""For annotations in type checking only; the module has no such name when it runs."""
+"""For annotations under ``TYPE_CHECKING``; the module has no such name when it runs."""
 
 @final
 class Fault:
@@ -90,9 +113,7 @@ class Catalogue:
 
     def __new__(cls, tables: bytes) -> Catalogue:
         """Compile the JSON of ``schemas.tables.native_tables()``; ValueError if it is not usable."""
-    def validate(
-        self, version: str, action: str, kind: Literal["request", "response"], payload: bytes
-    ) -> Fault | None:
+    def validate(self, version: str, action: str, kind: Literal["request", "response"], payload: bytes) -> Fault | None:
         """The first fault of a payload, direction not checked; ValueError for an unknown version."""
     def decode(self, version: str, action: str, kind: Literal["request", "response"], payload: bytes) -> object:
         """The payload as Python objects; InvalidPayload if it has a fault."""
@@ -139,7 +160,7 @@ class Connection:
     """Server side of one socket. Encoders give ``b""`` once the connection is closing, ValueError when misused."""
 
     def __new__(cls, catalogue: Catalogue, limits: Limits) -> Connection: ...
-    def receive(self, data: bytes) -> list[Event]:
+    def receive(self, data: bytes) -> list[_Event]:
         """Take bytes in; ``b""`` reads what came before ``accept``. Never raises for anything a peer sends."""
     def accept(self, subprotocol: str | None, *, compression: bool, max_message: int) -> bytes:
         """The 101. Without sub-protocol the connection is open only to be closed: data is dropped (C5)."""

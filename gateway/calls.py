@@ -246,22 +246,22 @@ class OutgoingCalls:
         station = connection.station
         try:
             if self._clock.now() >= record.expires_at:
-                self._drop(queue, record, "expired", "the command expired before it could be sent")
+                self._finish(record, "expired", error="the command expired before it could be sent")
                 return
             refusal = station.gate.refusal_of(record.command or record.action or "")
             if refusal is not None:
-                self._drop(queue, record, "failed", refusal)
+                self._finish(record, "failed", error=refusal)
                 return
             action, payload = self._to_call(connection, record)
         except (UnsupportedCommand, msgspec.ValidationError, msgspec.DecodeError) as error:
-            self._drop(queue, record, "failed", str(error))
+            self._finish(record, "failed", error=str(error))
             return
         except BaseException as error:
             passing, ours = split_exits(error)
             if passing is not None:
                 raise passing from None
             log.error("gateway.command_not_translated", command_id=str(record.command_id), exc_info=ours)
-            self._drop(queue, record, "failed", "the command could not be translated")
+            self._finish(record, "failed", error="the command could not be translated")
             return
         call = queue.current = OutgoingCall(self, station, str(record.command_id), action, payload, record)
         call.epoch = connection.epoch
@@ -321,12 +321,7 @@ class OutgoingCalls:
             self._finish(call.record, status, result=result, error=error)
         self.pump(call.station)
 
-    def _drop(self, queue: CallQueue, record: CommandRecord, status: Status, error: str) -> None:
-        self._finish(record, status, error=error)
-
-    def _finish(
-        self, record: CommandRecord, status: Status, *, result: bytes | None = None, error: str | None = None
-    ) -> None:
+    def _finish(self, record: CommandRecord, status: Status, *, result: bytes | None = None, error: str | None = None) -> None:
         metrics.COMMANDS.labels(status).inc()
         operation = FinishCommand(
             tenant_id=record.tenant_id,

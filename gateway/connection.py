@@ -61,6 +61,7 @@ class Connection:
     """The server side of one authenticated socket. It is also the context that version modules see (`StationContext`)."""
 
     __slots__ = (
+        "boot_asked",
         "calls",
         "clock",
         "closing",
@@ -120,6 +121,8 @@ class Connection:
         """When the ping left that nothing has been heard since; 0: none is out."""
         self.ready = False
         """True once our own CALLs may leave (rule B10)."""
+        self.boot_asked = False
+        """True once the station was asked for its BootNotification (rule B7)."""
         self.paused = False
         """True while we do not read: the peer cannot be blamed for silence then."""
         self.displaced = False
@@ -266,6 +269,7 @@ class Connection:
             self.close(reason)
         else:
             self.retiring = reason
+            self.registry.finishing.add(self)
 
     def _wake(self) -> None:
         if self.paused and self.station.room is not None:
@@ -282,8 +286,6 @@ async def linger(wire: Wire) -> None:
     with trio.move_on_after(LINGER_S):
         dropped = 0
         try:
-            while not wire.flushed and wire.end is None:
-                await trio.sleep(0.01)
             wire.finish_sending()
             while wire.end is None and dropped < LINGER_BYTES:
                 await trio.lowlevel.wait_readable(wire.sock)

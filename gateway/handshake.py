@@ -62,6 +62,10 @@ class BadRequest(Exception):
     """The upgrade is refused with 400; the message names what is wrong, without repeating it."""
 
 
+class BadCredentials(Exception):
+    """The Authorization header is no readable Basic one; refused like a wrong password."""
+
+
 UNAUTHORIZED: Final = Rejection(
     401, "unauthorized", [("WWW-Authenticate", 'Basic realm="OCPP"')], b"wrong or missing credentials\n"
 )
@@ -105,22 +109,22 @@ def _decoded(segment: str) -> str:
 
 
 def parse_basic(headers: Headers) -> Credentials | None:
-    """The Basic credentials of a request, None without an Authorization header. Raises BadRequest when it is unreadable."""
+    """The Basic credentials of a request, None without an Authorization header. Raises BadCredentials."""
     values = [value for name, value in headers if name == "authorization"]
     if not values:
         return None
     if len(values) > 1:
-        raise BadRequest("more than one Authorization header")
+        raise BadCredentials("more than one Authorization header")
     scheme, _, encoded = values[0].strip().partition(" ")
     if scheme.lower() != "basic":
-        raise BadRequest("the Authorization header is not Basic")
+        raise BadCredentials("the Authorization header is not Basic")
     try:
         decoded = base64.b64decode(encoded.strip().encode("latin-1"), validate=True)
     except binascii.Error as error:
-        raise BadRequest("the Authorization header is not base64") from error
+        raise BadCredentials("the Authorization header is not base64") from error
     user, colon, password = decoded.partition(b":")
     if not colon:
-        raise BadRequest("the Authorization header has no colon between user and password")
+        raise BadCredentials("the Authorization header has no colon between user and password")
     return Credentials(user, password)
 
 

@@ -177,7 +177,7 @@ class InboundCalls:
                 if answer is not None:
                     self._answer(station, call, answer(outcome))
                     _commit_took(self._monotonic() - call.since)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - the boundary of one CALL; exits go on from there
             self._contain(station, call, error)
         self._continue(station)
 
@@ -220,7 +220,7 @@ class InboundCalls:
         station.running = call
         try:
             self._route(station, call)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - the boundary of one CALL; exits go on from there
             self._contain(station, call, error)
 
     def _route(self, station: Station, call: InboundCall) -> None:
@@ -281,9 +281,7 @@ class InboundCalls:
         if target is not None and not target.ready:
             self._calls.become_ready(target)
 
-    def _refuse(
-        self, station: Station, call: InboundCall, refusal: _Refusal, reason: Literal["schema", "gate", "failed"]
-    ) -> None:
+    def _refuse(self, station: Station, call: InboundCall, refusal: _Refusal, reason: Literal["schema", "gate", "failed"]) -> None:
         """Send a CALLERROR; a frame that may carry money is committed to the quarantine first (ocpp-j-rules section 3)."""
         call.refusal = refusal
         if call.action in BILLING[call.origin.version.name]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 import structlog
+import trio
 
 from csms.clock import Clock
 from csms.domain.operations import DisconnectStation, RecordStationEvent, Registration
@@ -46,8 +47,11 @@ class Registry:
         """Connections that must be over soon, and when they are aborted (or, displaced ones, closed)."""
         self.unready: dict[Connection, None] = {}
         """Connections on which our own CALLs may not leave yet (rule B10), oldest first."""
+        self.finishing: set[Connection] = set()
+        """Connections that are closed as soon as their CALL under way is answered."""
         self.leaving = 0
         """Disconnects that are not committed yet."""
+        self._changed: trio.Event | None = None
 
     def find(self, key: StationKey) -> Station | None:
         return self._stations.get(key)
@@ -94,6 +98,15 @@ class Registry:
     def expect_end(self, connection: Connection) -> None:
         """Our close frame has left: abort the connection if the peer does not answer it."""
         self.ending[connection] = self._clock.monotonic() + CLOSE_TIMEOUT_S
+        self.finishing.discard(connection)
+        self._note_change()
+
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait for something that only closes, ends and committed disconnects bring about; the caller limits the time."""
+        while not condition():
+            if self._changed is None:
+                self._changed = trio.Event()
+            await self._changed.wait()
 
     def overdue(self, now: float) -> list[Connection]:
         """Connections whose time to end is over, taken out."""
@@ -108,6 +121,8 @@ class Registry:
             return  # never attached
         self.ending.pop(connection, None)
         self.unready.pop(connection, None)
+        self.finishing.discard(connection)
+        self._note_change()
         metrics.CONNECTIONS.labels(connection.ocpp_version).dec()
         station = connection.station
         if station.connection is connection:
@@ -139,6 +154,12 @@ class Registry:
 
     def _left(self, outcome: object) -> None:
         self.leaving -= 1
+        self._note_change()
+
+    def _note_change(self) -> None:
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
 
     def _drop_dormant(self, limit: int) -> None:
         while len(self._dormant) > limit:

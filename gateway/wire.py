@@ -25,7 +25,7 @@ _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 class Wire:
     """Sends on one socket from any task without awaiting; `end` tells why the socket was aborted, if it was."""
 
-    __slots__ = ("_nursery", "_unsent", "_writing", "end", "sock")
+    __slots__ = ("_finishing", "_nursery", "_unsent", "_writing", "end", "sock")
 
     def __init__(self, sock: socket.socket, nursery: trio.Nursery) -> None:
         self.sock = sock
@@ -33,10 +33,7 @@ class Wire:
         self._nursery = nursery
         self._unsent: bytearray | None = None
         self._writing = False
-
-    @property
-    def flushed(self) -> bool:
-        return not self._unsent
+        self._finishing = False
 
     def send(self, data: bytes) -> None:
         """Send at once what the socket takes, the rest from a writer task. Aborts a connection that cannot take it."""
@@ -81,9 +78,13 @@ class Wire:
             self._close()
 
     def finish_sending(self) -> None:
-        """Tell the peer that nothing more comes. Raises OSError when it is gone already."""
-        if self.end is None:
-            self.sock.shutdown(socket.SHUT_WR)
+        """Tell the peer that nothing more comes, once all has left."""
+        self._finishing = True
+        if self.end is None and not self._unsent:
+            try:
+                self.sock.shutdown(socket.SHUT_WR)
+            except OSError:
+                self.abort(CloseReason.LOST)
 
     def _close(self) -> None:
         self._unsent = None
@@ -110,6 +111,8 @@ class Wire:
             self._writing = False
             if not self._unsent:
                 self._unsent = None
+                if self._finishing:
+                    self.finish_sending()
 
     async def _write_turn(self) -> None:
         left = min(len(self._unsent or b""), _TURN)

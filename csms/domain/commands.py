@@ -24,7 +24,7 @@ class RemoteStart(Command, tag="remote_start", frozen=True, kw_only=True):
     """Start charging for a token. OCPP 1.6 takes the connector, 2.x the EVSE; either name is understood for 1.6."""
 
     id_token: Annotated[str, Meta(min_length=1, max_length=36)]
-    token_type: str = "ISO14443"
+    token_type: str = "ISO14443"  # noqa: S105 - the kind of a token, no secret
     evse_id: Positive | None = None
     connector_id: Positive | None = None
 
@@ -151,7 +151,5 @@ QUEUEABLE: Final = frozenset(
 DEFAULT_TIME_TO_LIVE: Final = timedelta(seconds=60)
 """How long a command may wait for its turn at a connected station."""
 
-REPEATABLE: Final = frozenset(
-    {"get_configuration", "change_configuration", "get_variables", "set_variables", "trigger_message"}
-)
+REPEATABLE: Final = frozenset({"get_configuration", "change_configuration", "get_variables", "set_variables", "trigger_message"})
 """Commands that are safe to send again after a cut (rule T6); all others end as unknown."""

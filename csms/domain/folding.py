@@ -19,8 +19,8 @@ from typing import Final
 from csms.domain.decisions import Decision
 from csms.domain.metering import Reading
 from csms.domain.operations import RecordTransactionEvent, StartTransaction, StationTime, StopTransaction
-from csms.domain.times import EARLIEST
 from csms.domain.session_state import SessionState
+from csms.domain.times import EARLIEST
 
 START_SEQ: Final = 0
 STOP_SEQ: Final = 1
@@ -152,8 +152,8 @@ def _fold_readings(session: SessionState, seq_no: int, readings: Sequence[Readin
 
 def _fold_completeness(session: SessionState) -> None:
     """Complete = Started, Ended, and every number between (rule Y5)."""
-    assert session.ended_seq is not None and session.first_seq is not None
-    whole = "started" in session.flags and session.event_count >= session.ended_seq - session.first_seq + 1
+    span = (session.ended_seq or 0) - (session.first_seq or 0) + 1
+    whole = "started" in session.flags and session.event_count >= span
     if whole:
         session.flags = [f for f in session.flags if f != "missing_events"]
     else:

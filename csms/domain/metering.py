@@ -40,9 +40,7 @@ class Channel(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_import_register(self) -> bool:
         """True for the register that energy_wh is taken from."""
-        return (
-            self.measurand == DEFAULT_MEASURAND and not self.phase and self.location == DEFAULT_LOCATION and self.format == "Raw"
-        )
+        return self.measurand == DEFAULT_MEASURAND and not self.phase and self.location == DEFAULT_LOCATION and self.format == "Raw"
 
 
 class Reading(msgspec.Struct, gc=False):

@@ -48,9 +48,7 @@ def _add_to_session(context: BatchContext, op: RecordMeterValues, session_id: UU
     context.meter_updates.append(MeterUpdate(op.tenant_id, session_id, op.station_id, wh, ts, event))
 
 
-async def _resolve_lost(
-    tx: LedgerTransaction, context: BatchContext, lost: dict[RefKey, RecordMeterValues]
-) -> dict[RefKey, UUID]:
+async def _resolve_lost(tx: LedgerTransaction, context: BatchContext, lost: dict[RefKey, RecordMeterValues]) -> dict[RefKey, UUID]:
     """Sessions of messages whose transaction id is unknown here; the others are kept as orphans and as station readings."""
     open_sessions = await tx.open_sessions({(tenant_id, station_id) for tenant_id, station_id, ref in lost if ref == "-1"})
     elsewhere = await tx.refs_elsewhere(lost)

@@ -74,10 +74,7 @@ async def _begin(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Sta
     decisions = await decide_tokens(
         tx,
         context,
-        [
-            TokenQuestion(op.tenant_id, op.station_id, op.id_token, None, True, op.evse_id, op.connector_id)
-            for op in ops
-        ],
+        [TokenQuestion(op.tenant_id, op.station_id, op.id_token, None, True, op.evse_id, op.connector_id) for op in ops],
     )
     open_sessions = await tx.open_sessions({(op.tenant_id, op.station_id) for op in ops})
     transaction_ids = await context.transaction_ids.take(tx, len(ops))

@@ -55,9 +55,7 @@ async def disconnect(tx: LedgerTransaction, context: BatchContext, ops: Sequence
 async def see(tx: LedgerTransaction, context: BatchContext, ops: Sequence[SeeStations]) -> list[None]:
     for op in ops:
         for tenant_id, station_id in await tx.see_stations(op.process_id, op.seen):
-            context.publish(
-                "station.disconnected", tenant_id, station_id, {"reason": "process_lost"}, occurred_at=context.now
-            )
+            context.publish("station.disconnected", tenant_id, station_id, {"reason": "process_lost"}, occurred_at=context.now)
     return [None] * len(ops)
 
 

@@ -33,7 +33,7 @@ class BatchContext:
 
     def publish(
         self,
-        type: str,
+        event_type: str,
         tenant_id: int,
         station_id: int,
         data: dict[str, Any],
@@ -42,7 +42,7 @@ class BatchContext:
         occurred_at: datetime | None = None,
     ) -> None:
         """Write an event to the outbox in this commit (rule D3)."""
-        self.outbox.append(OutboxRow(tenant_id, type, station_id, session_id, occurred_at, encode(data)))
+        self.outbox.append(OutboxRow(tenant_id, event_type, station_id, session_id, occurred_at, encode(data)))
 
     async def write_out(self, tx: LedgerTransaction) -> None:
         """Write the collected rows; the last step of the transaction."""
@@ -56,7 +56,9 @@ class BatchContext:
             fresh = await tx.insert_station_events(self.station_events)
             for row, is_fresh in zip(self.station_events, fresh, strict=True):
                 if is_fresh:
-                    self.outbox.append(OutboxRow(row.tenant_id, f"station.{row.type}", row.station_id, None, row.event_time, row.data))
+                    self.outbox.append(
+                        OutboxRow(row.tenant_id, f"station.{row.type}", row.station_id, None, row.event_time, row.data)
+                    )
         if self.quarantine:
             await tx.insert_quarantine(self.quarantine)
         if self.outbox:

@@ -98,6 +98,8 @@ class Ledger:
         self._batch_number = 0
         self._wake = trio.Event()
         self._closing = False
+        self._drained = trio.Event()
+        self._scope = trio.CancelScope()
         self._failing = False
         self._submitted = 0
         self._rate = 0.0
@@ -158,9 +160,9 @@ class Ledger:
         """Refuse what comes from now on, commit what is queued, and let `run` return. Gives up after `timeout` seconds."""
         self._closing = True
         self._wake.set()
-        with trio.move_on_after(timeout):
-            while self._queued:
-                await trio.sleep(0.01)
+        if self._queued:
+            with trio.move_on_after(timeout):
+                await self._drained.wait()
         if self._queued:
             log.warning("ledger.closed_with_unacknowledged_operations", count=self._queued)
         self._scope.cancel(reason="ledger closed")
@@ -169,7 +171,6 @@ class Ledger:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Write until `close`. Runs in the infrastructure nursery: it ends after everybody who submits."""
-        self._scope = trio.CancelScope()
         with self._scope:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._watch)
@@ -220,6 +221,8 @@ class Ledger:
 
     def _finish(self, pending: _Pending, outcome: Any) -> None:
         self._queued -= 1
+        if self._closing and not self._queued:
+            self._drained.set()
         behind = self._lanes[pending.lane]
         if behind:
             self._ready.append(behind.popleft())
@@ -280,7 +283,9 @@ class Ledger:
                 if age > DEGRADED_AFTER_S:
                     self._failing = True
             if self._failing:
-                self._health.report("database", "degraded", "the database does not answer; stations are held, nothing is acknowledged")
+                self._health.report(
+                    "database", "degraded", "the database does not answer; stations are held, nothing is acknowledged"
+                )
                 self._health.report("ledger", "degraded", f"{self._queued} operations wait")
             else:
                 self._health.report("database", "ok")

@@ -8,7 +8,9 @@ from prometheus_client import Counter, Gauge, Histogram
 
 QUEUED: Final = Gauge("csms_ledger_queued", "Operations that have not committed yet")
 RETRIES: Final = Counter("csms_ledger_retries_total", "Group commits that were tried again because the store was away")
-POISONED: Final = Counter("csms_ledger_poisoned_total", "Operations that could not be committed although the store works", ["operation"])
+POISONED: Final = Counter(
+    "csms_ledger_poisoned_total", "Operations that could not be committed although the store works", ["operation"]
+)
 COMMIT_SECONDS: Final = Histogram(
     "csms_ledger_commit_seconds",
     "Duration of a group commit",

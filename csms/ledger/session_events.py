@@ -18,10 +18,10 @@ def publish_ended(context: BatchContext, session: SessionState) -> None:
     _publish(context, "session.ended", session, occurred_at_start=False)
 
 
-def _publish(context: BatchContext, type: str, session: SessionState, *, occurred_at_start: bool) -> None:
+def _publish(context: BatchContext, event_type: str, session: SessionState, *, occurred_at_start: bool) -> None:
     occurred_at = session.start_time if occurred_at_start else (session.stop_time or session.last_meter_time)
     context.publish(
-        type,
+        event_type,
         session.tenant_id,
         session.station_id,
         {

@@ -26,9 +26,7 @@ class TransactionIdPermutation:
     """A Feistel network over 32 bits with cycle walking, keyed by the root secret: a bijection of 0..2^31-2 to 1..2^31-1."""
 
     def __init__(self, key: bytes) -> None:
-        self._tables = [
-            hmac.new(key, f"round {number}".encode(), hashlib.sha256).digest() for number in range(_ROUNDS)
-        ]
+        self._tables = [hmac.new(key, f"round {number}".encode(), hashlib.sha256).digest() for number in range(_ROUNDS)]
 
     def __call__(self, number: int) -> int:
         """The transaction id of the n-th transaction. Raises ValueError when the installation has used up all ids."""

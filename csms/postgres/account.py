@@ -49,9 +49,7 @@ class Account:
             extra_groups=[] if self.switch else None,
         )
 
-    def run(
-        self, arguments: Sequence[str | Path], *, text_in: str = "", timeout: float
-    ) -> subprocess.CompletedProcess[str]:
+    def run(self, arguments: Sequence[str | Path], *, text_in: str = "", timeout: float) -> subprocess.CompletedProcess[str]:
         """Run a program to its end and return its output; `subprocess.TimeoutExpired` after `timeout` seconds."""
         with self.popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             try:
@@ -104,8 +102,7 @@ def named_account() -> Account:
         entry = pwd.getpwnam("nobody")
     except KeyError:
         raise PostgresError(
-            "PostgreSQL does not run as root and there is no user `nobody`: "
-            "run as an ordinary user or set CSMS_DATABASE_URL"
+            "PostgreSQL does not run as root and there is no user `nobody`: run as an ordinary user or set CSMS_DATABASE_URL"
         ) from None
     return Account(entry.pw_uid, entry.pw_gid, switch=True)
 

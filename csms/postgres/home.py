@@ -205,7 +205,5 @@ def _account_of(cluster: Path) -> Account:
     if os.geteuid() != 0:
         return own_account()
     if owner.st_uid == 0:
-        raise PostgresError(
-            f"{cluster} belongs to root, as whom PostgreSQL does not run: give it to another user id (chown -R)"
-        )
+        raise PostgresError(f"{cluster} belongs to root, as whom PostgreSQL does not run: give it to another user id (chown -R)")
     return Account(owner.st_uid, owner.st_gid, switch=True)

@@ -103,11 +103,7 @@ class EmbeddedPostgres:
                 self._stop_process(self._home, self._pid)
         finally:
             self._child = self._pid = None
-            if (
-                self._socket_folder is not None
-                and self._home is not None
-                and self._socket_folder.parent != self._home.folder
-            ):
+            if self._socket_folder is not None and self._home is not None and self._socket_folder.parent != self._home.folder:
                 shutil.rmtree(self._socket_folder, ignore_errors=True)
             self._socket_folder = None
             if self._lock is not None:
@@ -165,9 +161,7 @@ class EmbeddedPostgres:
             if running.status == "ready":  # its socket was removed: nobody can reach it any more
                 self._stop_process(home, running.pid)
             elif time.monotonic() > deadline:
-                raise PostgresError(
-                    f"PostgreSQL (process {running.pid}) is still {running.status}; its log: {home.log}"
-                )
+                raise PostgresError(f"PostgreSQL (process {running.pid}) is still {running.status}; its log: {home.log}")
             else:
                 _pause(checkpoint)
         return False
@@ -194,9 +188,7 @@ class EmbeddedPostgres:
         try:
             while not _is_ready(cluster.read_postmaster(home), child.pid):
                 if child.poll() is not None:
-                    raise PostgresError(
-                        f"PostgreSQL did not start: {_last_words(home.log, log_start)}; its log: {home.log}"
-                    )
+                    raise PostgresError(f"PostgreSQL did not start: {_last_words(home.log, log_start)}; its log: {home.log}")
                 if time.monotonic() > deadline:
                     raise PostgresError(f"PostgreSQL did not become ready in time; its log: {home.log}")
                 _pause(checkpoint)

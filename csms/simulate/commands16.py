@@ -51,9 +51,7 @@ def _remote_stop(orders: Orders, request: RemoteStopTransactionRequest) -> Reply
 
 
 def _reset(orders: Orders, request: ResetRequest) -> Reply:
-    return ResetResponse(status="Accepted"), lambda: orders.restart(
-        "soft_reset" if request.type == "Soft" else "hard_reset"
-    )
+    return ResetResponse(status="Accepted"), lambda: orders.restart("soft_reset" if request.type == "Soft" else "hard_reset")
 
 
 def _unlock(orders: Orders, request: UnlockConnectorRequest) -> Reply:

@@ -69,9 +69,7 @@ def _get_transaction_status(orders: Orders, request: GetTransactionStatusRequest
         return GetTransactionStatusResponse(messages_in_queue=orders.undelivered(None)), None
     wanted = request.transaction_id
     running = orders.transaction(lambda transaction: transaction.reference == wanted)
-    return GetTransactionStatusResponse(
-        messages_in_queue=orders.undelivered(wanted), ongoing_indicator=running is not None
-    ), None
+    return GetTransactionStatusResponse(messages_in_queue=orders.undelivered(wanted), ongoing_indicator=running is not None), None
 
 
 def _reset(orders: Orders, request: ResetRequest) -> Reply:
@@ -79,9 +77,7 @@ def _reset(orders: Orders, request: ResetRequest) -> Reply:
         return ResetResponse(status="Rejected"), None
     idle = all(orders.transaction_at(evse_id) is None for evse_id in orders.evse_ids())
     status: Literal["Accepted", "Scheduled"] = "Accepted" if idle or request.type == "Immediate" else "Scheduled"
-    return ResetResponse(status=status), lambda: orders.restart(
-        "hard_reset" if request.type == "Immediate" else "soft_reset"
-    )
+    return ResetResponse(status=status), lambda: orders.restart("hard_reset" if request.type == "Immediate" else "soft_reset")
 
 
 def _unlock(orders: Orders, request: UnlockConnectorRequest) -> Reply:
@@ -101,9 +97,7 @@ def _change_availability(orders: Orders, request: ChangeAvailabilityRequest) -> 
 
 
 def _get_variables(orders: Orders, request: GetVariablesRequest) -> Reply:
-    return GetVariablesResponse(
-        get_variable_result=[_read(orders, wanted) for wanted in request.get_variable_data]
-    ), None
+    return GetVariablesResponse(get_variable_result=[_read(orders, wanted) for wanted in request.get_variable_data]), None
 
 
 def _read(orders: Orders, wanted: GetVariableDataType) -> GetVariableResultType:
@@ -124,9 +118,7 @@ def _read(orders: Orders, wanted: GetVariableDataType) -> GetVariableResultType:
 
 
 def _set_variables(orders: Orders, request: SetVariablesRequest) -> Reply:
-    return SetVariablesResponse(
-        set_variable_result=[_write(orders, wanted) for wanted in request.set_variable_data]
-    ), None
+    return SetVariablesResponse(set_variable_result=[_write(orders, wanted) for wanted in request.set_variable_data]), None
 
 
 def _write(orders: Orders, wanted: SetVariableDataType) -> SetVariableResultType:

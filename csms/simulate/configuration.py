@@ -32,12 +32,8 @@ class Variable:
 def _table(connectors: int, meter_interval: float, attempts: int, retry_interval: float) -> list[Variable]:
     return [
         Variable("HeartbeatInterval", "OCPPCommCtrlr", "HeartbeatInterval", "300", "integer"),
-        Variable(
-            "MeterValueSampleInterval", "SampledDataCtrlr", "TxUpdatedInterval", str(int(meter_interval)), "integer"
-        ),
-        Variable(
-            "MeterValuesSampledData", "SampledDataCtrlr", "TxUpdatedMeasurands", _MEASURANDS, "string", readonly=True
-        ),
+        Variable("MeterValueSampleInterval", "SampledDataCtrlr", "TxUpdatedInterval", str(int(meter_interval)), "integer"),
+        Variable("MeterValuesSampledData", "SampledDataCtrlr", "TxUpdatedMeasurands", _MEASURANDS, "string", readonly=True),
         Variable(
             "TransactionMessageAttempts",
             "OCPPCommCtrlr",
@@ -60,9 +56,7 @@ def _table(connectors: int, meter_interval: float, attempts: int, retry_interval
         Variable("AuthorizeRemoteTxRequests", "AuthCtrlr", "AuthorizeRemoteStart", "false", "boolean"),
         Variable("LocalPreAuthorize", "AuthCtrlr", "LocalPreAuthorize", "false", "boolean"),
         Variable("StopTransactionOnInvalidId", "TxCtrlr", "StopTxOnInvalidId", "true", "boolean"),
-        Variable(
-            "StopTransactionOnEVSideDisconnect", "TxCtrlr", "StopTxOnEVSideDisconnect", "true", "boolean", readonly=True
-        ),
+        Variable("StopTransactionOnEVSideDisconnect", "TxCtrlr", "StopTxOnEVSideDisconnect", "true", "boolean", readonly=True),
         Variable("ConnectionTimeOut", "TxCtrlr", "EVConnectionTimeOut", "60", "integer"),
         Variable("SupportedFeatureProfiles", None, None, "Core,RemoteTrigger", "string", readonly=True),
         Variable(None, "ChargingStation", "AvailabilityState", "Available", "string", readonly=True),

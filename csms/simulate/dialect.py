@@ -31,9 +31,7 @@ class Orders(Protocol):
 
     def evse_ids(self) -> range: ...
 
-    def remote_start(
-        self, evse_id: int | None, id_token: str, remote_start_id: int | None
-    ) -> Callable[[], None] | None:
+    def remote_start(self, evse_id: int | None, id_token: str, remote_start_id: int | None) -> Callable[[], None] | None:
         """Reserve an EVSE for a remote start. Gives what sets it going, or None when there is no free one."""
         ...
 
@@ -97,9 +95,7 @@ class Dialect(Protocol):
         self, transaction: Transaction, sample: Sample, now: datetime, context: MeterContext, *, offline: bool
     ) -> Report: ...
 
-    def ended(
-        self, transaction: Transaction, sample: Sample, now: datetime, reason: StopReason, *, offline: bool
-    ) -> Report: ...
+    def ended(self, transaction: Transaction, sample: Sample, now: datetime, reason: StopReason, *, offline: bool) -> Report: ...
 
     def transaction_id(self, transaction: Transaction) -> str | None: ...
 

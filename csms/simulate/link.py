@@ -164,9 +164,7 @@ def _text(parts: list[msgspec.Raw], index: int) -> str:
 
 
 @asynccontextmanager
-async def open_link(
-    url: str, identity: str, subprotocol: str, password: str | None, ledger: Ledger
-) -> AsyncGenerator[Link, None]:
+async def open_link(url: str, identity: str, subprotocol: str, password: str | None, ledger: Ledger) -> AsyncGenerator[Link, None]:
     """Connect as `identity`. Raises LinkRefused; what breaks later shows as LinkLost to those who use the link."""
     headers = []
     if password is not None:

@@ -79,9 +79,7 @@ class Ocpp16:
     def state(self, evse_id: int, state: ConnectorState, now: datetime) -> Message:
         return Message(
             "StatusNotification",
-            StatusNotificationRequest(
-                connector_id=evse_id, error_code="NoError", status=_STATES[state], timestamp=wire_time(now)
-            ),
+            StatusNotificationRequest(connector_id=evse_id, error_code="NoError", status=_STATES[state], timestamp=wire_time(now)),
         )
 
     def authorize(self, id_token: str) -> Message:
@@ -114,24 +112,18 @@ class Ocpp16:
 
         return Report(lambda: message, verdict, samples=0)
 
-    def metered(
-        self, transaction: Transaction, sample: Sample, now: datetime, context: MeterContext, *, offline: bool
-    ) -> Report:
+    def metered(self, transaction: Transaction, sample: Sample, now: datetime, context: MeterContext, *, offline: bool) -> Report:
         values = [_meter_value(sample, now, context)]
 
         def build() -> Message:
             return Message(
                 "MeterValues",
-                MeterValuesRequest(
-                    connector_id=transaction.evse_id, meter_value=values, transaction_id=_number(transaction)
-                ),
+                MeterValuesRequest(connector_id=transaction.evse_id, meter_value=values, transaction_id=_number(transaction)),
             )
 
         return Report(build, lambda payload: True, samples=1, droppable=True)
 
-    def ended(
-        self, transaction: Transaction, sample: Sample, now: datetime, reason: StopReason, *, offline: bool
-    ) -> Report:
+    def ended(self, transaction: Transaction, sample: Sample, now: datetime, reason: StopReason, *, offline: bool) -> Report:
         def build() -> Message:
             return Message(
                 "StopTransaction",
@@ -168,14 +160,10 @@ def _meter_value(sample: Sample, now: datetime, context: MeterContext) -> MeterV
     return MeterValue(
         timestamp=wire_time(now),
         sampled_value=[
-            SampledValue(
-                value=str(sample.register_wh), context=context, measurand="Energy.Active.Import.Register", unit="Wh"
-            ),
+            SampledValue(value=str(sample.register_wh), context=context, measurand="Energy.Active.Import.Register", unit="Wh"),
             SampledValue(value=str(sample.power_w), context=context, measurand="Power.Active.Import", unit="W"),
             SampledValue(value=sample.current_a, context=context, measurand="Current.Import", unit="A"),
             SampledValue(value=str(sample.voltage_v), context=context, measurand="Voltage", unit="V"),
-            SampledValue(
-                value=str(sample.soc_percent), context=context, measurand="SoC", location="EV", unit="Percent"
-            ),
+            SampledValue(value=str(sample.soc_percent), context=context, measurand="SoC", location="EV", unit="Percent"),
         ],
     )

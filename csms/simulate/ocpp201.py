@@ -31,9 +31,7 @@ from schemas.ocpp201.provisioning import BootNotificationRequest, BootNotificati
 from schemas.ocpp201.transactions import TransactionEventRequest, TransactionEventResponse
 
 _StoppedReason = Literal["Local", "EVDisconnected", "Remote", "DeAuthorized", "Reboot", "ImmediateReset", "Other"]
-_EndTrigger = Literal[
-    "StopAuthorized", "EVCommunicationLost", "RemoteStop", "Deauthorized", "ResetCommand", "UnlockCommand"
-]
+_EndTrigger = Literal["StopAuthorized", "EVCommunicationLost", "RemoteStop", "Deauthorized", "ResetCommand", "UnlockCommand"]
 _Context = Literal["Sample.Periodic", "Trigger", "Transaction.Begin", "Transaction.End"]
 
 _REASONS: Final[dict[StopReason, tuple[_StoppedReason, _EndTrigger]]] = {
@@ -81,9 +79,7 @@ class Ocpp201:
         status = "Available" if state == "available" else "Unavailable" if state == "unavailable" else "Occupied"
         return Message(
             "StatusNotification",
-            StatusNotificationRequest(
-                timestamp=wire_time(now), connector_status=status, evse_id=evse_id, connector_id=1
-            ),
+            StatusNotificationRequest(timestamp=wire_time(now), connector_status=status, evse_id=evse_id, connector_id=1),
         )
 
     def authorize(self, id_token: str) -> Message:
@@ -93,9 +89,7 @@ class Ocpp201:
         return wire.decode(payload, AuthorizeResponse).id_token_info.status == "Accepted"
 
     def meter_values(self, evse_id: int, sample: Sample, now: datetime) -> Message:
-        return Message(
-            "MeterValues", MeterValuesRequest(evse_id=evse_id, meter_value=[_meter_value(sample, now, "Trigger")])
-        )
+        return Message("MeterValues", MeterValuesRequest(evse_id=evse_id, meter_value=[_meter_value(sample, now, "Trigger")]))
 
     def started(self, transaction: Transaction, sample: Sample, *, offline: bool) -> Report:
         remote = transaction.remote_start_id is not None
@@ -116,9 +110,7 @@ class Ocpp201:
         )
         return _report(request, droppable=False)
 
-    def metered(
-        self, transaction: Transaction, sample: Sample, now: datetime, context: MeterContext, *, offline: bool
-    ) -> Report:
+    def metered(self, transaction: Transaction, sample: Sample, now: datetime, context: MeterContext, *, offline: bool) -> Report:
         request = TransactionEventRequest(
             event_type="Updated",
             timestamp=wire_time(now),
@@ -130,9 +122,7 @@ class Ocpp201:
         )
         return _report(request, droppable=True)
 
-    def ended(
-        self, transaction: Transaction, sample: Sample, now: datetime, reason: StopReason, *, offline: bool
-    ) -> Report:
+    def ended(self, transaction: Transaction, sample: Sample, now: datetime, reason: StopReason, *, offline: bool) -> Report:
         stopped_reason, trigger = _REASONS[reason]
         request = TransactionEventRequest(
             event_type="Ended",

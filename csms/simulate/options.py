@@ -65,9 +65,7 @@ class SimulateOptions:
         if self.duration is not None:
             _between("duration", self.duration, 0.1, 31 * 86_400)
         elif self.speed > 1:
-            raise OptionsError(
-                "speed: an accelerated simulation needs a duration, or its clock would run into the future"
-            )
+            raise OptionsError("speed: an accelerated simulation needs a duration, or its clock would run into the future")
         _between("meter-interval", self.meter_interval, 1, 86_400)
         _between("sessions-per-day", self.sessions_per_day, 0, 10_000)
         _between("offline-spells-per-day", self.offline_spells_per_day, 0, 10_000)
@@ -81,8 +79,7 @@ class SimulateOptions:
         _between("drain", self.drain, 0, 3600)
         if not _IDENTITY.fullmatch(self.identity(self.stations)):
             raise OptionsError(
-                f"prefix: {self.identity(self.stations)!r} is no OCPP identity"
-                " (at most 48 of A-Z a-z 0-9 * - _ = + | @ .)"
+                f"prefix: {self.identity(self.stations)!r} is no OCPP identity (at most 48 of A-Z a-z 0-9 * - _ = + | @ .)"
             )
         if not self.id_tokens:
             raise OptionsError("id-token: at least one is needed")

@@ -41,9 +41,7 @@ class Send(Protocol):
 class Outbox:
     """Bounded; when full, intermediate messages are dropped, never a start or an end."""
 
-    def __init__(
-        self, ledger: Ledger, *, attempts: int, retry_interval: float, fresh_id: Callable[[], str] | None
-    ) -> None:
+    def __init__(self, ledger: Ledger, *, attempts: int, retry_interval: float, fresh_id: Callable[[], str] | None) -> None:
         self._ledger = ledger
         self._attempts = attempts
         self._retry_interval = retry_interval

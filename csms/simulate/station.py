@@ -142,9 +142,7 @@ class Station:
     def evse_ids(self) -> range:
         return range(1, self.options.connectors + 1)
 
-    def remote_start(
-        self, evse_id: int | None, id_token: str, remote_start_id: int | None
-    ) -> Callable[[], None] | None:
+    def remote_start(self, evse_id: int | None, id_token: str, remote_start_id: int | None) -> Callable[[], None] | None:
         if self._boot_reason is not None:  # not accepted yet: remote starts are refused (rule B4)
             return None
         for connector in self._connectors:
@@ -153,9 +151,7 @@ class Station:
         return None
 
     def transaction(self, matches: Callable[[Transaction], bool]) -> Transaction | None:
-        return next(
-            (c.transaction for c in self._connectors if c.transaction is not None and matches(c.transaction)), None
-        )
+        return next((c.transaction for c in self._connectors if c.transaction is not None and matches(c.transaction)), None)
 
     def transaction_at(self, evse_id: int) -> Transaction | None:
         return self._connectors[evse_id - 1].transaction if evse_id in self.evse_ids() else None
@@ -283,9 +279,7 @@ class Station:
             message = self.dialect.boot(self.identity, self._boot_reason)
             wait = float(_BOOT_RETRY)
             try:
-                payload = await link.call(
-                    self._new_id(), message.action, message.encoded(), self.options.answer_timeout
-                )
+                payload = await link.call(self._new_id(), message.action, message.encoded(), self.options.answer_timeout)
             except (CallRefused, CallTimedOut) as failed:
                 self.ledger.error(f"BootNotification: {failed}")
             else:

@@ -77,7 +77,8 @@ class CommandStatements:
             "UPDATE commands c SET session_id = wanted.session_id FROM wanted "
             "WHERE c.tenant_id = wanted.tenant_id AND c.command_id = wanted.command_id RETURNING wanted.session_id, c.command_id",
             *_NEW_SESSION.parameters(
-                (s.tenant_id, s.session_id, s.station_id, (s.id_token or "").lower(), s.evse_id, s.remote_start_id) for s in sessions
+                (s.tenant_id, s.session_id, s.station_id, (s.id_token or "").lower(), s.evse_id, s.remote_start_id)
+                for s in sessions
             ),
             REMOTE_START_ID_BITS,
         )

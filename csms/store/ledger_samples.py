@@ -68,7 +68,7 @@ class SampleStatements:
         moves = _UPDATE.parameters((u.tenant_id, u.session_id, u.station_id, u.wh, u.ts, u.event.decode()) for u in updates)
         # A repeated message brings nothing new: it moves no register and publishes no event.
         await self.connection.execute(
-            "WITH fresh AS (INSERT INTO samples (tenant_id, session_id, ts, ts_text, context, shape_id, \"values\", texts) "
+            'WITH fresh AS (INSERT INTO samples (tenant_id, session_id, ts, ts_text, context, shape_id, "values", texts) '
             f"SELECT n.tenant_id, n.session_id, n.ts, n.ts_text, n.context, n.shape_id, n.numbers::numeric[], {_TEXTS} "
             f"FROM {_SAMPLE.source('n')} WHERE NOT EXISTS (SELECT FROM samples s WHERE s.tenant_id = n.tenant_id "
             "AND s.session_id = n.session_id AND s.ts = n.ts AND s.context = n.context AND s.shape_id = n.shape_id "
@@ -109,7 +109,9 @@ class SampleStatements:
         )
 
     async def _intern(self, shapes: Collection[tuple[int, Shape]]) -> None:
-        missing = {(tenant_id, _shape_text(shape)): shape for tenant_id, shape in shapes if (tenant_id, shape) not in self.shapes.ids}
+        missing = {
+            (tenant_id, _shape_text(shape)): shape for tenant_id, shape in shapes if (tenant_id, shape) not in self.shapes.ids
+        }
         if not missing:
             return
         keys = _SHAPE.parameters(sorted(missing))
@@ -122,7 +124,8 @@ class SampleStatements:
             SHAPES_MAX,
         )
         rows = await self.connection.fetch(
-            f"SELECT s.tenant_id, s.shape, s.shape_id FROM {_SHAPE.source('n')} JOIN sample_shapes s USING (tenant_id, shape)", *keys
+            f"SELECT s.tenant_id, s.shape, s.shape_id FROM {_SHAPE.source('n')} JOIN sample_shapes s USING (tenant_id, shape)",
+            *keys,
         )
         # learnt from a transaction that may still be rolled back; the ledger drops the cache then
         for row in rows:

@@ -14,6 +14,10 @@ from csms.store.unnest import RowType
 
 PROCESS_DEAD_AFTER_S: Final = 60
 
+EVSES_MAX: Final = 500
+CONNECTORS_MAX: Final = 50
+"""Rows that a station can make by naming numbers, per station and per EVSE; the status of others is published, not kept."""
+
 _STATION_KEY: Final = RowType((("tenant_id", "int4"), ("station_id", "int8")))
 _NEW_STATION: Final = RowType(
     (
@@ -82,7 +86,8 @@ class StationStatements:
         ]
         if new:
             rows = await self.connection.fetch(
-                "INSERT INTO stations (tenant_id, identity, admission, password_scheme, password_hash, password_salt, seen_on_wire) "
+                "INSERT INTO stations (tenant_id, identity, admission, password_scheme, password_hash, password_salt, "
+                "seen_on_wire) "
                 f"SELECT n.*, true FROM {_NEW_STATION.source('n')} ON CONFLICT (tenant_id, lower(identity)) DO NOTHING "
                 "RETURNING tenant_id, identity",
                 *_NEW_STATION.parameters(new),
@@ -105,9 +110,7 @@ class StationStatements:
             key = (op.tenant_id, op.identity)
             row = found.get(key)
             outcomes.append(
-                None
-                if row is None
-                else Connected(row["station_id"], row["connection_epoch"], row["registration"], key in created)
+                None if row is None else Connected(row["station_id"], row["connection_epoch"], row["registration"], key in created)
             )
         return outcomes
 
@@ -149,7 +152,8 @@ class StationStatements:
 
     async def lock_stations(self, keys: Collection[tuple[int, int]]) -> dict[tuple[int, int], StationRow]:
         rows = await self.connection.fetch(
-            "SELECT s.tenant_id, s.station_id, s.identity, s.registration, s.admission, s.connection_epoch, s.retired_at IS NOT NULL "
+            "SELECT s.tenant_id, s.station_id, s.identity, s.registration, s.admission, s.connection_epoch, "
+            "s.retired_at IS NOT NULL "
             f"FROM {_STATION_KEY.source('k')} JOIN stations s USING (tenant_id, station_id) "
             "ORDER BY s.tenant_id, s.station_id FOR UPDATE OF s",
             *_STATION_KEY.parameters(sorted(keys)),
@@ -200,19 +204,23 @@ class StationStatements:
             for op in sorted(ops, key=lambda op: (op.tenant_id, op.station_id))
         )
         await self.connection.execute(
-            "INSERT INTO evses (tenant_id, station_id, evse_id, seen_on_wire) SELECT tenant_id, station_id, evse_id, true "
-            f"FROM {_STATUS.source('n')} ON CONFLICT DO NOTHING",
+            "INSERT INTO evses (tenant_id, station_id, evse_id, seen_on_wire) SELECT n.tenant_id, n.station_id, n.evse_id, true "
+            f"FROM {_STATUS.source('n')} WHERE (SELECT count(*) FROM evses e "
+            f"WHERE e.tenant_id = n.tenant_id AND e.station_id = n.station_id) < {EVSES_MAX} ON CONFLICT DO NOTHING",
             *rows,
         )
         # a status that is older than the stored one (a queue that came late) does not replace it
         await self.connection.execute(
             "INSERT INTO connectors (tenant_id, station_id, evse_id, connector_id, status, error_code, info, vendor_id, "
             "vendor_error_code, status_time, status_recorded_at, seen_on_wire) "
-            f"SELECT n.*, now(), true FROM {_STATUS.source('n')} "
+            f"SELECT n.*, now(), true FROM {_STATUS.source('n')} JOIN evses e USING (tenant_id, station_id, evse_id) "
+            "WHERE (SELECT count(*) FROM connectors k WHERE k.tenant_id = n.tenant_id AND k.station_id = n.station_id "
+            f"AND k.evse_id = n.evse_id AND k.connector_id <> n.connector_id) < {CONNECTORS_MAX} "
             "ON CONFLICT (tenant_id, station_id, evse_id, connector_id) DO UPDATE SET status = excluded.status, "
             "error_code = excluded.error_code, info = excluded.info, vendor_id = excluded.vendor_id, "
             "vendor_error_code = excluded.vendor_error_code, status_time = excluded.status_time, "
             "status_recorded_at = excluded.status_recorded_at "
-            "WHERE connectors.status_time IS NULL OR excluded.status_time IS NULL OR excluded.status_time >= connectors.status_time",
+            "WHERE connectors.status_time IS NULL OR excluded.status_time IS NULL "
+            "OR excluded.status_time >= connectors.status_time",
             *rows,
         )

@@ -50,7 +50,7 @@ async def migrate(dsn: str, *, fingerprint: str) -> list[str]:
     async def work(connection: Connection) -> list[str]:
         await _check_server(connection)
         # polling, not waiting in pg_advisory_lock(): a waiter would hold a snapshot that CREATE INDEX CONCURRENTLY waits for
-        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK_KEY):
+        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK_KEY):  # noqa: ASYNC110 - set by another process
             await asyncio.sleep(0.2)
         try:
             applied = await _apply_missing(connection)

@@ -91,8 +91,7 @@ class Database:
                 return result
         except _AWAY as error:
             if connection is not None:
-                # its state is unknown: a rollback could wait for a server that does not answer
-                connection.terminate()
+                _drop(connection)
             if isinstance(error, asyncio.CancelledError):
                 raise
             raise StoreUnavailable(str(error) or type(error).__name__) from error
@@ -166,6 +165,14 @@ async def open_store(
         with trio.CancelScope(shield=True):
             await thread.run(close_pools)
         thread.stop()
+
+
+def _drop(connection: Any) -> None:
+    """Close a connection whose state is unknown: a rollback could wait for a server that does not answer."""
+    try:
+        connection.terminate()
+    except asyncpg.InterfaceError:
+        log.debug("store.connection_already_gone")
 
 
 async def _keep_as_is(connection: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from csms.domain.decisions import Decision
-from gateway.ocpp16.common.answers import rfc3339
+from gateway.common.answers import rfc3339
 from schemas.ocpp16.datatypes import IdTagInfo
 
 MAX_ID_TAG: Final = 20

@@ -7,8 +7,8 @@ from typing import Final, NoReturn, get_args
 from uuid import UUID
 
 from csms.domain import commands as domain
+from gateway.common.routing import Call, CommandTable
 from gateway.ocpp16.answers import MAX_ID_TAG
-from gateway.ocpp16.common.routing import Call, CommandTable
 from gateway.ocpp16.connectors import wire_connector
 from gateway.versions import UnsupportedCommand
 from schemas.ocpp16.core import (

@@ -7,8 +7,8 @@ from typing import Final
 import msgspec
 
 from csms.domain.operations import RecordMeterValues
+from gateway.common.answers import empty_answer
 from gateway.effects import Commit, Effect
-from gateway.ocpp16.common.answers import empty_answer
 from gateway.ocpp16.metering import read_meter_values
 from gateway.versions import StationContext
 from schemas.ocpp16.core import MeterValuesRequest

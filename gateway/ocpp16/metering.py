@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from csms.domain.metering import DEFAULT_LOCATION, DEFAULT_MEASURAND, DEFAULT_UNIT, Channel, Reading
 from csms.domain.times import parse_station_time
-from gateway.ocpp16.common.readings import Group, decimal_text, group, reading, remember_layouts
+from gateway.common.readings import Group, decimal_text, group, reading, remember_layouts
 from schemas.ocpp16.datatypes import MeterValue
 
 Sample = tuple[str | None, str | None, str | None, str | None, str | None, str | None]

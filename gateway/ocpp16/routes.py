@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from gateway.common.routing import Route
 from gateway.ocpp16 import (
     authorize,
     boot_notification,
@@ -19,7 +20,6 @@ from gateway.ocpp16 import (
     status_notification,
     stop_transaction,
 )
-from gateway.ocpp16.common.routing import Route
 from schemas.ocpp16.core import (
     AuthorizeRequest,
     BootNotificationRequest,

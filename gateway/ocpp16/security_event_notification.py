@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from csms.domain.times import parse_station_time
+from gateway.common.station_events import record
 from gateway.effects import Effect
-from gateway.ocpp16.common.station_events import record
 from gateway.versions import StationContext
 from schemas.ocpp16.security import SecurityEventNotificationRequest
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from csms.domain.operations import ReportConnectorStatus
 from csms.domain.times import parse_station_time
+from gateway.common.answers import empty_answer
+from gateway.common.station_events import record
 from gateway.effects import Commit, Effect
-from gateway.ocpp16.common.answers import empty_answer
-from gateway.ocpp16.common.station_events import record
 from gateway.versions import StationContext
 from schemas.ocpp16.core import StatusNotificationRequest
 

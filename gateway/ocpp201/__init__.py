@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.ocpp16.common.routing import RoutedVersion
+from gateway.common.routing import RoutedVersion
 from gateway.ocpp201.commands import COMMANDS
 from gateway.ocpp201.results import verdict
 from gateway.ocpp201.routes import ROUTES

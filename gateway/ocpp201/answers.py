@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from csms.domain.decisions import Decision
-from gateway.ocpp16.common.answers import rfc3339
+from gateway.common.answers import rfc3339
 from schemas.ocpp201.datatypes import IdTokenInfoType, IdTokenType
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from csms.domain.operations import Booted, BootStation
+from gateway.common.answers import REGISTRATION_STATUS, rfc3339
 from gateway.effects import Commit, Effect
-from gateway.ocpp16.common.answers import REGISTRATION_STATUS, rfc3339
 from gateway.versions import StationContext
 from schemas.ocpp201.provisioning import BootNotificationRequest, BootNotificationResponse
 from schemas.wire import encode

@@ -6,7 +6,7 @@ from typing import Final, NoReturn, get_args
 from uuid import UUID
 
 from csms.domain import commands as domain
-from gateway.ocpp16.common.routing import Call, CommandTable
+from gateway.common.routing import Call, CommandTable
 from gateway.versions import UnsupportedCommand
 from schemas.ocpp201.authorization import ClearCacheRequest
 from schemas.ocpp201.availability import ChangeAvailabilityRequest

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from gateway.common.station_events import record
 from gateway.effects import Effect
-from gateway.ocpp16.common.station_events import record
 from gateway.versions import StationContext
 from schemas.ocpp201.firmware_management import FirmwareStatusNotificationRequest
 

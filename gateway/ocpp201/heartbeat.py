@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from gateway.common.answers import rfc3339
 from gateway.effects import Effect, Reply
-from gateway.ocpp16.common.answers import rfc3339
 from gateway.versions import StationContext
 from schemas.ocpp201.availability import HeartbeatRequest, HeartbeatResponse
 from schemas.wire import encode

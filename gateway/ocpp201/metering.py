@@ -9,7 +9,7 @@ import msgspec
 
 from csms.domain.metering import DEFAULT_LOCATION, DEFAULT_MEASURAND, DEFAULT_UNIT, Channel, Reading
 from csms.domain.times import parse_station_time
-from gateway.ocpp16.common.readings import MAX_EXPONENT, Group, decimal_text, group, reading, remember_layouts
+from gateway.common.readings import MAX_EXPONENT, Group, decimal_text, group, reading, remember_layouts
 from schemas.ocpp201.datatypes import MeterValueType
 
 Sample = tuple[str | None, str | None, str | None, str | None, str | None, int]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from csms.domain.operations import DeviceVariable, StoreDeviceReport
+from gateway.common.answers import empty_answer
 from gateway.effects import Commit, Effect
-from gateway.ocpp16.common.answers import empty_answer
 from gateway.versions import StationContext
 from schemas.ocpp201.datatypes import ReportDataType
 from schemas.ocpp201.provisioning import NotifyReportRequest

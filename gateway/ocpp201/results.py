@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.ocpp16.common import results
+from gateway.common import results
 from gateway.versions import Verdict
 from schemas.ocpp201.provisioning import SetVariablesResponse
 from schemas.wire import decode

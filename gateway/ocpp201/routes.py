@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from gateway.ocpp16.common.routing import Route
+from gateway.common.routing import Route
 from gateway.ocpp201 import (
     authorize,
     boot_notification,

@@ -8,8 +8,8 @@ import msgspec
 
 from csms.domain.operations import EventRecorded, RecordTransactionEvent
 from csms.domain.times import parse_station_time
+from gateway.common.answers import EMPTY
 from gateway.effects import Commit, Effect
-from gateway.ocpp16.common.answers import EMPTY
 from gateway.ocpp201.answers import id_token_info
 from gateway.ocpp201.metering import read_meter_values
 from gateway.ocpp201.tokens import NOT_NEEDED, needs_no_authorization

@@ -80,7 +80,7 @@ class Authenticator:
             claims = self._tokens.read(text.strip())
         except InvalidToken:
             raise _unauthorized("the token is not valid") from None
-        tenant_id = await self._tenant_id(claims.tenant)
+        tenant_id = await self.tenant_id(claims.tenant)
         if tenant_id is None:
             raise _unauthorized("the token is not valid")
         user = await self._store.hub.tenant_unit(
@@ -103,7 +103,7 @@ class Authenticator:
             return caller
         if caller.role != "admin":
             raise Problem(403, "foreign-tenant", f"{TENANT_HEADER} may name the own tenant only")
-        tenant_id = await self._tenant_id(slug)
+        tenant_id = await self.tenant_id(slug)
         if tenant_id is None:
             raise not_found()
         return Caller(
@@ -117,7 +117,7 @@ class Authenticator:
             home_tenant=caller.home_tenant,
         )
 
-    async def _tenant_id(self, slug: str) -> int | None:
+    async def tenant_id(self, slug: str) -> int | None:
         """Slugs never change and tenants are never removed, so what the directory knows needs no query."""
         if not SLUG.match(slug):
             return None

@@ -166,7 +166,7 @@ ResetType = Literal["Hard", "Soft"]
 TriggerMessageStatus = Literal["Accepted", "Rejected", "NotImplemented"]
 TriggerMessageStatusEnumType = Literal["Accepted", "Rejected", "NotImplemented"]
 # The official JSON schema misspells Celsius as Celcius: both are accepted, Celsius is sent. There is no unit for
-# Frequency: its readings are in hertz and carry none.
+# Frequency: its readings are in hertz and carry none; stations that say Hertz all the same are understood.
 UnitOfMeasure = Literal[
     "Wh",
     "kWh",
@@ -185,6 +185,7 @@ UnitOfMeasure = Literal[
     "Celsius",
     "Fahrenheit",
     "Percent",
+    "Hertz",
 ]
 # NotSupported also for an unknown connector.
 UnlockStatus = Literal["Unlocked", "UnlockFailed", "NotSupported"]

@@ -95,6 +95,11 @@ class RunningServer:
         body: dict[str, Any] = answer.json()
         return body
 
+    def memory(self) -> int:
+        """The process's resident memory in bytes."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
     def interrupt(self) -> None:
         """Ctrl-C."""
         os.kill(self.pid, signal.SIGINT)

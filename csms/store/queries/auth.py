@@ -50,15 +50,15 @@ async def find_tenant(conn: Connection, slug: str) -> TenantName | None:
     return None if row is None else TenantName(**row)
 
 
-async def list_tenants(conn: Connection, after_slug: str, limit: int) -> list[tuple[int, Tenant]]:
-    """(tenant_id, tenant) in the order of the slugs, all tenants of the installation: platform administrators only."""
+async def list_tenants(conn: Connection, after_slug: str, limit: int) -> list[Tenant]:
+    """All tenants of the installation in the order of their slugs: for platform administrators only."""
     rows = await conn.fetch(
-        "SELECT slug, name, onboarding, unknown_tokens, allow_unauthenticated, time_zone, currency, heartbeat_interval_s, "
-        "created_at, updated_at, tenant_id FROM auth_tenants($1, $2)",
+        "SELECT slug AS id, name, onboarding, unknown_tokens, allow_unauthenticated, time_zone, currency, "
+        "heartbeat_interval_s, created_at, updated_at FROM auth_tenants($1, $2)",
         after_slug,
         limit,
     )
-    return [(row["tenant_id"], Tenant(*list(row.values())[:-1])) for row in rows]
+    return [Tenant(**row) for row in rows]
 
 
 async def create_tenant(conn: Connection, slug: str, name: str) -> int | None:
@@ -77,9 +77,7 @@ async def find_user(conn: Connection, slug: str, email: str) -> LoginUser | None
 
 
 async def find_api_key(conn: Connection, digest: bytes) -> KnownApiKey | None:
-    row = await conn.fetchrow(
-        "SELECT tenant_id, slug, key_id, name, role, expires_at, revoked_at FROM auth_api_key($1)", digest
-    )
+    row = await conn.fetchrow("SELECT tenant_id, slug, key_id, name, role, expires_at, revoked_at FROM auth_api_key($1)", digest)
     return None if row is None else KnownApiKey(**row)
 
 

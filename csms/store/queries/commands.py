@@ -11,9 +11,7 @@ import msgspec
 from csms.store.pool import Connection
 from csms.store.queries.stations import ONLINE
 
-CommandStatus = Literal[
-    "queued", "sent", "accepted", "rejected", "failed", "timed_out", "unknown", "expired", "cancelled"
-]
+CommandStatus = Literal["queued", "sent", "accepted", "rejected", "failed", "timed_out", "unknown", "expired", "cancelled"]
 
 OPEN: Final = frozenset({"queued", "sent"})
 """The states from which a command still goes on."""
@@ -104,9 +102,7 @@ async def insert_command(
 
 
 async def get_command(conn: Connection, tenant_id: int, command_id: UUID) -> CommandRow | None:
-    row = await conn.fetchrow(
-        f"SELECT {_COMMAND} FROM {_FROM} WHERE c.tenant_id = $1 AND c.command_id = $2", tenant_id, command_id
-    )
+    row = await conn.fetchrow(f"SELECT {_COMMAND} FROM {_FROM} WHERE c.tenant_id = $1 AND c.command_id = $2", tenant_id, command_id)
     return None if row is None else CommandRow(**row)
 
 

@@ -34,9 +34,7 @@ class IdToken(IdTokenFields, frozen=True):
     updated_at: datetime
 
 
-_TOKEN: Final = (
-    "kind, label, status, valid_from, valid_until, group_id_token, token_id, id_token, type, created_at, updated_at"
-)
+_TOKEN: Final = "kind, label, status, valid_from, valid_until, group_id_token, token_id, id_token, type, created_at, updated_at"
 
 
 async def list_tokens(

@@ -33,9 +33,7 @@ class Location(LocationFields, frozen=True):
     updated_at: datetime
 
 
-_LOCATION: Final = (
-    "name, address, city, postal_code, country, latitude, longitude, time_zone, location_id, created_at, updated_at"
-)
+_LOCATION: Final = "name, address, city, postal_code, country, latitude, longitude, time_zone, location_id, created_at, updated_at"
 
 
 async def list_locations(conn: Connection, tenant_id: int, after: UUID, limit: int) -> list[Location]:

@@ -9,9 +9,7 @@ from csms.store.pool import Connection
 from csms.store.queries.users import Account
 
 
-async def insert_token(
-    conn: Connection, tenant_id: int, digest: bytes, user_id: UUID, family: UUID, expires_at: datetime
-) -> None:
+async def insert_token(conn: Connection, tenant_id: int, digest: bytes, user_id: UUID, family: UUID, expires_at: datetime) -> None:
     """Keep a new token, and forget this user's expired ones."""
     await conn.execute(
         "DELETE FROM refresh_tokens WHERE tenant_id = $1 AND user_id = $2 AND expires_at < now()", tenant_id, user_id
@@ -32,8 +30,7 @@ async def rotate_token(
     """Exchange `old` for `new`. None when `old` is not good any more; if it was used before, its family is gone then."""
     # the user's row lock puts rotations in a row: a family cannot grow behind the back of its revocation
     user = await conn.fetchrow(
-        "SELECT user_id, email, name, role, token_version, disabled_at FROM users "
-        "WHERE tenant_id = $1 AND user_id = $2 FOR UPDATE",
+        "SELECT user_id, email, name, role, token_version, disabled_at FROM users WHERE tenant_id = $1 AND user_id = $2 FOR UPDATE",
         tenant_id,
         user_id,
     )

@@ -65,9 +65,7 @@ _AFTER_IDENTITY: Final = (
     "({0}::text, {1}::smallint, {2}::text, {3}::text, {4}::text, {5}::text)"
 )
 _FIRST: Final = _UNFOLD.format(page="r.ts IS NOT NULL")
-_TIMED: Final = _UNFOLD.format(
-    page=f"r.ts >= $4 AND (r.ts > $4 OR {_AFTER_IDENTITY.format('$5', '$6', '$7', '$8', '$9', '$10')})"
-)
+_TIMED: Final = _UNFOLD.format(page=f"r.ts >= $4 AND (r.ts > $4 OR {_AFTER_IDENTITY.format('$5', '$6', '$7', '$8', '$9', '$10')})")
 _UNTIMED_FIRST: Final = _UNFOLD.format(page="r.ts IS NULL")
 _UNTIMED: Final = _UNFOLD.format(page=f"r.ts IS NULL AND {_AFTER_IDENTITY.format('$4', '$5', '$6', '$7', '$8', '$9')}")
 
@@ -92,9 +90,7 @@ async def list_samples(
 
 async def newest_samples(conn: Connection, tenant_id: int, session_id: UUID, limit: int) -> list[Sample]:
     """The values of the newest moment that was measured."""
-    newest = await conn.fetchval(
-        "SELECT max(ts) FROM samples WHERE tenant_id = $1 AND session_id = $2", tenant_id, session_id
-    )
+    newest = await conn.fetchval("SELECT max(ts) FROM samples WHERE tenant_id = $1 AND session_id = $2", tenant_id, session_id)
     if newest is None:
         return []
     start = SamplePosition(newest, "", -1, "", "", "", "")

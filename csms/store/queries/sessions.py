@@ -84,9 +84,7 @@ _SESSION: Final = (
 _FROM: Final = "sessions x JOIN stations s ON s.tenant_id = x.tenant_id AND s.station_id = x.station_id"
 
 
-async def list_sessions(
-    conn: Connection, tenant_id: int, before: UUID | None, limit: int, wanted: SessionFilter
-) -> list[Session]:
+async def list_sessions(conn: Connection, tenant_id: int, before: UUID | None, limit: int, wanted: SessionFilter) -> list[Session]:
     """Newest first, by the moment a session was first heard of."""
     conditions, values = ["x.tenant_id = $1"], [tenant_id]
 
@@ -121,9 +119,7 @@ async def list_sessions(
 
 
 async def get_session(conn: Connection, tenant_id: int, session_id: UUID) -> Session | None:
-    row = await conn.fetchrow(
-        f"SELECT {_SESSION} FROM {_FROM} WHERE x.tenant_id = $1 AND x.session_id = $2", tenant_id, session_id
-    )
+    row = await conn.fetchrow(f"SELECT {_SESSION} FROM {_FROM} WHERE x.tenant_id = $1 AND x.session_id = $2", tenant_id, session_id)
     return None if row is None else Session(**row)
 
 

@@ -110,9 +110,7 @@ class StationChange(msgspec.Struct, frozen=True):
     admission: Admission | None = None
 
 
-async def list_stations(
-    conn: Connection, tenant_id: int, after: str, limit: int, wanted: StationFilter
-) -> list[Station]:
+async def list_stations(conn: Connection, tenant_id: int, after: str, limit: int, wanted: StationFilter) -> list[Station]:
     """In the order of the identities without regard to case, after the given one in lower case."""
     rows = await conn.fetch(
         f"SELECT {_STATION} FROM stations s WHERE s.tenant_id = $1 AND lower(s.identity) > $2 AND s.retired_at IS NULL "

@@ -123,6 +123,8 @@ impl Rpc {
         let mut frame = Frame { scan: Scanner::new(text, context.limits), count: 0, closed: false, text };
         frame.scan.space();
         if frame.scan.token()? != Token::Array {
+            frame.scan.skip()?;
+            frame.scan.end()?;
             return Err(Unreadable("not-an-array"));
         }
         frame.scan.enter()?;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -26,6 +26,7 @@ from csms.domain.times import parse_station_time
 from csms.health import HealthRegistry
 from csms.ledger import Ledger
 from csms.store import Connection, Store, open_store
+from csms.store.pool import run_with_owner
 from csms.store.tenants import refresh_tenants
 from csms.tenants import TenantDirectory
 
@@ -41,13 +42,37 @@ class Bench:
     ledger: Ledger
     tenants: TenantDirectory
     health: HealthRegistry
-    tenant_ids: dict[str, int] = field(default_factory=dict)
+    dsn: str
 
     async def rows(self, sql: str, *arguments: Any) -> list[dict[str, Any]]:
         async def work(conn: Connection) -> list[dict[str, Any]]:
             return [dict(r) for r in await conn.fetch(sql, *arguments)]
 
         return await self.store.gateway.unit(work)
+
+    async def owner(self, sql: str) -> None:
+        """Run a statement as the owner of the database."""
+
+        async def work(conn: Connection) -> None:
+            await conn.execute(sql)
+
+        await run_with_owner(self.dsn, work)
+
+    async def owner_unit(self, work: Any) -> None:
+        """Run `work` in one transaction of the owner's."""
+
+        async def transaction(conn: Connection) -> None:
+            async with conn.transaction():
+                await work(conn)
+
+        await run_with_owner(self.dsn, transaction)
+
+    async def kill_backends(self) -> None:
+        """End every server process that works for this database, as a restart of the server would."""
+        await self.owner(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND pid <> pg_backend_pid() AND usename = current_user"
+        )
 
     async def connect(self, identity: str, *, tenant_id: int = 1) -> Connected:
         outcome = await self.ledger.commit(
@@ -130,7 +155,7 @@ async def open_bench(database: str) -> AsyncIterator[Bench]:
         ledger = Ledger(store.gateway, tenants, clock, SystemIds(clock), transaction_id_key=KEY, health=health)
         async with trio.open_nursery() as nursery:
             await nursery.start(ledger.run)
-            yield Bench(store, ledger, tenants, health)
+            yield Bench(store, ledger, tenants, health, database)
             await ledger.close()
 
 

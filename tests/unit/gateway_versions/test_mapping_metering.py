@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from csms.domain.metering import CONTEXTS, Channel, Reading
 from gateway import ocpp16, ocpp201
+from gateway.common.readings import MAX_CACHED_SAMPLES, decimal_text
 from gateway.effects import Commit
-from gateway.ocpp16.common.readings import MAX_CACHED_SAMPLES, decimal_text
 from tests.unit.gateway_versions.support import Station
 
 AT = "2025-06-01T12:00:00Z"

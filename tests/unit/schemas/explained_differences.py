@@ -26,12 +26,11 @@ class Difference:
 
 _ONE_PLACE = "rounding to one decimal place is the duty of who sends; a limit with more places is still understood"
 _AT_LEAST_ONE = "the standard's datatype table says 1..*, and so do the published schemas of its other uses"
-_HERTZ = "not in the standard, whose readings of Frequency carry no unit; an addition of the package"
+_HERTZ = "the package knows Hertz in MeterValues only; the same reading repeated in a StopTransaction is understood too"
 _EMPTY_LIST = "the standard says 0..*; an empty list means the same as none"
 
 _UNITS = ["Wh", "kWh", "varh", "kvarh", "W", "kW", "VA", "kVA", "var", "kvar", "A", "V", "K"]
 _OTHER_UNITS = ["Celcius", "Celsius", "Fahrenheit", "Percent"]
-_UNIT_PATH = "/meterValue/[]/sampledValue/[]/unit"
 
 
 def _schedule(message: str, schedule: str) -> list[Difference]:
@@ -46,11 +45,11 @@ def _schedule(message: str, schedule: str) -> list[Difference]:
 EXPLAINED: tuple[Difference, ...] = (
     Difference(
         "ocpp1.6",
-        "MeterValuesRequest",
-        _UNIT_PATH,
+        "StopTransactionRequest",
+        "/transactionData/[]/sampledValue/[]/unit",
         "enum",
-        [*_UNITS, *_OTHER_UNITS, "Hertz"],
         [*_UNITS, *_OTHER_UNITS],
+        [*_UNITS, *_OTHER_UNITS, "Hertz"],
         _HERTZ,
     ),
     Difference(

@@ -36,9 +36,7 @@ def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def test_tables_hold_both_versions() -> None:
     versions = json.loads(native_tables())["versions"]
-    assert {
-        name: (table["dialect"], len(table["types"]), len(table["actions"])) for name, table in versions.items()
-    } == {
+    assert {name: (table["dialect"], len(table["types"]), len(table["actions"])) for name, table in versions.items()} == {
         "ocpp1.6": ("1.6", 11, 39),
         "ocpp2.0.1": ("2.0.1", 54, 64),
     }
@@ -61,9 +59,7 @@ def test_every_node_has_an_agreed_form(version: str) -> None:
 
 
 def test_a_field_keeps_its_limits_and_form() -> None:
-    fields = {
-        field["name"]: field for field in version_table("ocpp1.6")["actions"]["StartTransaction"]["request"]["fields"]
-    }
+    fields = {field["name"]: field for field in version_table("ocpp1.6")["actions"]["StartTransaction"]["request"]["fields"]}
     assert list(fields) == ["connectorId", "idTag", "meterStart", "timestamp", "reservationId"]
     assert fields["idTag"] == {"name": "idTag", "required": True, "type": {"t": "string", "max": 20}}
     assert fields["timestamp"]["type"] == {"t": "string", "format": "date-time"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from csms.domain.operations import RecordStationEvent, StationTime
+from gateway.common.answers import empty_answer
 from gateway.effects import Commit
-from gateway.ocpp16.common.answers import empty_answer
 from gateway.versions import StationContext
 
 

@@ -53,16 +53,6 @@ class RoutedVersion:
         self._verdict = verdict
         self._malformed = malformed
 
-    @property
-    def actions(self) -> frozenset[str]:
-        """The actions that stations may call."""
-        return frozenset(self._routes)
-
-    @property
-    def commands(self) -> frozenset[type[Command]]:
-        """The commands this version has a row for, be it to say what to use instead."""
-        return frozenset(self._commands)
-
     def handle(self, context: StationContext, action: str, payload: bytes) -> Effect:
         """What to do for a CALL; one without a route is refused with NotSupported (ocpp-j-rules section 3, row 11)."""
         route = self._routes.get(action)

@@ -1,0 +1,130 @@
+"""What can be typed, and the text of `--help`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+
+_DESCRIPTION = "Open-CSMS, a charging station management system."
+
+_EPILOG = """\
+Settings are environment variables CSMS_... or a TOML file named by CSMS_CONFIG; docs/operations/settings.md lists
+them. Without CSMS_DATABASE_URL an embedded PostgreSQL in CSMS_DATA_DIR (./data) is used.
+"""
+
+
+def make_parser(arguments: list[str]) -> argparse.ArgumentParser:
+    """The parser; `arguments` decide which command's own options are loaded."""
+    parser = argparse.ArgumentParser(
+        prog="csms", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"csms {_version()}")
+    commands = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
+
+    _command(
+        commands,
+        "serve",
+        "csms.cli.serve:serve",
+        "run gateway and hub in one process",
+        "Run the whole system in one process: the gateway for stations and the hub for people and programs, on the "
+        "embedded PostgreSQL unless CSMS_DATABASE_URL is set. Ctrl-C stops it in order; a second Ctrl-C at once.",
+    )
+    _command(
+        commands,
+        "gateway",
+        "csms.cli.serve:gateway",
+        "run a gateway process: stations only",
+        "Run one gateway process. Any number may share a port and a database. Needs CSMS_DATABASE_URL, and CSMS_REDIS_URL "
+        "for commands to reach stations from another process.",
+    )
+    _command(
+        commands,
+        "hub",
+        "csms.cli.serve:hub",
+        "run a hub process: the HTTP API only",
+        "Run one hub process. Needs CSMS_DATABASE_URL, and CSMS_REDIS_URL to reach stations, which other processes hold.",
+    )
+    _command(
+        commands,
+        "migrate",
+        "csms.cli.migrate:migrate",
+        "bring the database's schema up to date",
+        "Apply the migrations that are missing, and bind a new database to the root secret. `csms serve` does it by itself "
+        "on the embedded database; on another one do it before starting a new version.",
+    )
+    client = _command(
+        commands,
+        "database",
+        "csms.cli.client:database",
+        "run psql, pg_dump or pg_restore on the embedded database",
+        "Run a PostgreSQL program, connected to the embedded database as its superuser. The server is started if csms does "
+        "not run. For example: csms database pg_dump -Fc -f csms.dump",
+    )
+    client.add_argument("program", nargs=argparse.REMAINDER, metavar="PROGRAM ...", help="the program and its arguments")
+    simulate = _command(
+        commands,
+        "simulate",
+        "csms.simulate.command:run",
+        "run virtual stations against any CSMS",
+        "Run virtual charging stations that do realistic days of charging against the CSMS at --url.",
+        needs_settings=False,
+    )
+    if "simulate" in arguments:
+        import_module("csms.simulate.command").add_arguments(simulate)
+    bench = _command(
+        commands,
+        "bench",
+        "csms.cli.bench:bench",
+        "run the bench suite (in a source checkout)",
+        "Run the bench suite, by default its short form; further arguments go to it.",
+        needs_settings=False,
+    )
+    bench.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+
+    user = commands.add_parser("user", help="manage users from the machine itself", description="Manage users.")
+    users = user.add_subparsers(title="commands", dest="user_command", required=True, metavar="COMMAND")
+    set_password = _command(
+        users,
+        "set-password",
+        "csms.cli.users:set_password",
+        "set a user's password",
+        "Set a user's password and let him in again; his sessions end. The password is asked for, or read from standard "
+        "input when that is not a terminal. Works also while csms runs.",
+    )
+    set_password.add_argument("email", help="the user's e-mail address")
+    set_password.add_argument("--tenant", default="default", help="the tenant he belongs to (default: %(default)s)")
+    set_password.add_argument("--generate", action="store_true", help="make a password up and print it")
+    return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    target: str,
+    summary: str,
+    description: str,
+    *,
+    needs_settings: bool = True,
+) -> argparse.ArgumentParser:
+    """A command whose function `target` ("module:name") is imported only when it runs."""
+    parser = commands.add_parser(name, help=summary, description=description)
+    parser.set_defaults(run=_late(target), needs_settings=needs_settings)
+    return parser
+
+
+def _late(target: str) -> Callable[[argparse.Namespace], int]:
+    def run(arguments: argparse.Namespace) -> int:
+        module, _, name = target.partition(":")
+        status: int = getattr(import_module(module), name)(arguments)
+        return status
+
+    return run
+
+
+def _version() -> str:
+    try:
+        return version("open-csms")
+    except PackageNotFoundError:
+        return "(not installed)"

@@ -1,0 +1,203 @@
+"""One command: from the caller's order to its result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import msgspec
+import structlog
+import trio
+
+from csms.bus import Bus, BusUnavailable
+from csms.clock import Clock, Ids
+from csms.domain.commands import DEFAULT_TIME_TO_LIVE, QUEUEABLE, AnyCommand
+from csms.store import Connection, Database, StoreUnavailable
+from csms.store.queries import commands as queries
+from csms.store.queries.commands import OPEN, CommandRow
+
+log = structlog.get_logger()
+
+MAX_OPEN: Final = 100
+"""Commands of one station that may wait at the same time."""
+
+MAX_WAIT_S: Final = 120.0
+_POLL_S: Final = 1.0
+
+
+class UnknownStation(Exception):
+    """There is no such station in this tenant."""
+
+
+class StationAway(Exception):
+    """The station is not connected, and the order may not or shall not wait for it."""
+
+
+class StationRefused(Exception):
+    """The station was rejected: it is sent nothing (rule B5)."""
+
+
+class TooManyCommands(Exception):
+    """The station has too many open commands."""
+
+
+@dataclass(frozen=True, slots=True)
+class DomainOrder:
+    """A command in the domain's terms."""
+
+    command: AnyCommand
+
+
+@dataclass(frozen=True, slots=True)
+class RawOrder:
+    """An OCPP action with its payload, a JSON object; the gateway checks it against the schema before it is sent."""
+
+    action: str
+    payload: bytes
+
+
+Order = DomainOrder | RawOrder
+
+
+class CommandService:
+    """Takes orders for stations. `database` is the hub role's."""
+
+    def __init__(self, database: Database, bus: Bus, clock: Clock, ids: Ids) -> None:
+        self._database = database
+        self._bus = bus
+        self._clock = clock
+        self._ids = ids
+
+    async def submit(
+        self,
+        tenant_id: int,
+        identity: str,
+        order: Order,
+        *,
+        requested_by: str,
+        time_to_live: timedelta | None = None,
+        session_id: UUID | None = None,
+    ) -> UUID:
+        """Record the command and poke the process that holds the station; gives the command's id.
+
+        `time_to_live`: how long it may wait for a station that is away; None: it is refused then. Once this has returned
+        the command goes on whatever happens to the caller. Raises UnknownStation, StationAway, StationRefused,
+        TooManyCommands, StoreUnavailable.
+        """
+        command_id = self._ids.uuid7()
+        now = self._clock.now()
+        name, action, parameters = _columns(order)
+
+        async def insert(conn: Connection) -> queries.Target:
+            target = await queries.find_target(conn, tenant_id, identity)
+            if target is None:
+                raise UnknownStation
+            if target.registration == "rejected":
+                raise StationRefused
+            if target.process_id is None and (time_to_live is None or not _may_wait(order)):
+                raise StationAway
+            if await queries.count_open(conn, tenant_id, target.station_id) >= MAX_OPEN:
+                raise TooManyCommands
+            await queries.insert_command(
+                conn,
+                tenant_id,
+                command_id=command_id,
+                station_id=target.station_id,
+                command=name,
+                action=action,
+                parameters=parameters,
+                requested_by=requested_by,
+                session_id=session_id,
+                created_at=now,
+                expires_at=now + (time_to_live or DEFAULT_TIME_TO_LIVE),
+            )
+            return target
+
+        with trio.CancelScope(shield=True):  # bounded by the time limits of the unit and of the bus
+            target = await self._database.tenant_unit(tenant_id, insert)
+            if target.process_id is not None:
+                await self._poke(
+                    f"gateway.{target.process_id}.commands",
+                    {"tenant_id": tenant_id, "station_id": target.station_id, "command_id": str(command_id)},
+                )
+        return command_id
+
+    async def execute(
+        self,
+        tenant_id: int,
+        identity: str,
+        order: Order,
+        *,
+        requested_by: str,
+        wait_s: float,
+        time_to_live: timedelta | None = None,
+        session_id: UUID | None = None,
+    ) -> CommandRow:
+        """`submit`, then wait at most `wait_s` seconds (0..120) for the end; gives the command as it is then."""
+        command_id = await self.submit(
+            tenant_id, identity, order, requested_by=requested_by, time_to_live=time_to_live, session_id=session_id
+        )
+        return await self.wait(tenant_id, command_id, wait_s)
+
+    async def wait(self, tenant_id: int, command_id: UUID, wait_s: float) -> CommandRow:
+        """The command when it has ended, or as it is after `wait_s` seconds. The row is the truth, the bus wakes early."""
+        deadline = trio.current_time() + min(wait_s, MAX_WAIT_S)
+        try:
+            async with self._bus.subscribe(f"command.{command_id}") as pokes:
+                while True:
+                    row = await self._look(tenant_id, command_id)
+                    rest = deadline - trio.current_time()
+                    if row.status not in OPEN or rest <= 0:
+                        return row
+                    with trio.move_on_after(min(_POLL_S, rest)):
+                        await pokes.receive()
+        except (BusUnavailable, trio.EndOfChannel):
+            return await self._poll(tenant_id, command_id, deadline)
+
+    async def disconnect(self, process_id: UUID | None, tenant_id: int, station_id: int, reason: str) -> None:
+        """Ask the process that holds the station (None: nobody does) to close its connection."""
+        if process_id is not None:
+            await self._poke(
+                f"gateway.{process_id}.disconnect", {"tenant_id": tenant_id, "station_id": station_id, "reason": reason}
+            )
+
+    async def _poll(self, tenant_id: int, command_id: UUID, deadline: float) -> CommandRow:
+        while True:
+            row = await self._look(tenant_id, command_id)
+            rest = deadline - trio.current_time()
+            if row.status not in OPEN or rest <= 0:
+                return row
+            await trio.sleep(min(_POLL_S, rest))
+
+    async def _look(self, tenant_id: int, command_id: UUID) -> CommandRow:
+        row = await self._database.tenant_unit(tenant_id, lambda conn: queries.get_command(conn, tenant_id, command_id))
+        if row is None:
+            raise StoreUnavailable(f"the command {command_id} was recorded and is not there")
+        return row
+
+    async def _poke(self, topic: str, body: dict[str, object]) -> None:
+        """A poke may be lost: the gateway looks into the table every few seconds."""
+        try:
+            await self._bus.publish(topic, msgspec.json.encode(body))
+        except BusUnavailable:
+            log.warning("commands.poke_lost", topic=topic.partition(".")[0])
+
+
+def _may_wait(order: Order) -> bool:
+    """Which orders may wait for an absent station. Raw ones may: whoever sends them knows what they do."""
+    return isinstance(order, RawOrder) or _tag(order.command) in QUEUEABLE
+
+
+def _columns(order: Order) -> tuple[str | None, str | None, str]:
+    """(command, action, parameters) as stored: a domain command's fields without its name."""
+    if isinstance(order, RawOrder):
+        return None, order.action, order.payload.decode()
+    fields = msgspec.to_builtins(order.command)
+    name = fields.pop("command")
+    return name, None, msgspec.json.encode(fields).decode()
+
+
+def _tag(command: AnyCommand) -> str:
+    return str(type(command).__struct_config__.tag)

@@ -1,0 +1,61 @@
+"""What the database needs from time to time: partitions made ahead, abandoned commands closed, old events dropped."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import structlog
+import trio
+
+from csms.store.command_records import close_abandoned
+from csms.store.partitions import ensure_partitions
+from csms.store.pool import Connection, Database, StoreUnavailable, run_with_owner
+
+log = structlog.get_logger()
+
+COMMANDS_EVERY_S: Final = 10.0
+OWNER_WORK_EVERY_S: Final = 3600.0
+OUTBOX_KEPT_DAYS: Final = 14
+"""How far back a reader of events may fall behind."""
+
+_CHUNK: Final = 5_000
+
+
+async def maintain(dsn: str, gateway: Database, *, call_timeout_s: int) -> None:
+    """Run until cancelled. A store that is away is tried again at the next turn."""
+
+    async def abandon(conn: Connection) -> int:
+        return await close_abandoned(conn, call_timeout_s)
+
+    next_owner_work = trio.current_time() + OWNER_WORK_EVERY_S
+    while True:
+        await trio.sleep(COMMANDS_EVERY_S)
+        try:
+            closed = await gateway.unit(abandon)
+            if closed:
+                log.info("commands.abandoned", count=closed)
+            if trio.current_time() >= next_owner_work:
+                await run_with_owner(dsn, _owner_work, timeout=600)
+                next_owner_work = trio.current_time() + OWNER_WORK_EVERY_S
+        except StoreUnavailable as error:
+            log.warning("maintenance.postponed", error=str(error))
+
+
+async def _owner_work(conn: Connection) -> None:
+    made = await ensure_partitions(conn)
+    if made:
+        log.info("partitions.made", names=made)
+    while await prune_outbox(conn, OUTBOX_KEPT_DAYS) == _CHUNK:
+        log.debug("outbox.pruned_chunk")
+
+
+async def prune_outbox(conn: Connection, days: int) -> int:
+    """Delete the oldest events past their time, at most one chunk (each in a short transaction); gives their number."""
+    done = await conn.fetchval(
+        "WITH old AS (SELECT tenant_id, id FROM outbox WHERE recorded_at < now() - make_interval(days => $1) LIMIT $2), "
+        "gone AS (DELETE FROM outbox o USING old WHERE o.tenant_id = old.tenant_id AND o.id = old.id RETURNING 1) "
+        "SELECT count(*) FROM gone",
+        days,
+        _CHUNK,
+    )
+    return int(done)

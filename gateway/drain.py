@@ -1,0 +1,50 @@
+"""Saying goodbye to all stations: in batches, so that neither the run loop nor their reconnects come all at once."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import structlog
+import trio
+
+from csms.clock import Ids
+from gateway.calls import OutgoingCalls
+from gateway.closing import CloseReason
+from gateway.registry import Registry
+
+log = structlog.get_logger()
+
+BATCH: Final = 100
+BATCH_EVERY_S: Final = 0.1
+FINISH_S: Final = 10.0
+"""Seconds that CALLs under way get to be answered."""
+COMMIT_S: Final = 5.0
+"""Seconds that the disconnects get to be committed."""
+
+
+async def drain(registry: Registry, calls: OutgoingCalls, ids: Ids, budget_s: float) -> None:
+    """Close all connections with 1012 once their CALLs are answered; whoever is left after `budget_s` is for the caller."""
+    calls.stopped = True
+    log.info("gateway.draining", connections=len(registry.connections))
+    with trio.move_on_after(budget_s) as scope:
+        waiting = list(registry.connections)
+        for start in range(0, len(waiting), BATCH):
+            for connection in waiting[start : start + BATCH]:
+                connection.retire(CloseReason.RESTART)
+            await trio.sleep(BATCH_EVERY_S * (0.5 + ids.token(1)[0] / 256))
+        with trio.move_on_after(FINISH_S):
+            await registry.wait_until(lambda: not registry.finishing)
+        for connection in list(registry.connections):
+            connection.close(CloseReason.RESTART)
+        await registry.wait_until(lambda: not registry.connections)
+    if scope.cancelled_caught:
+        log.warning("gateway.drain_deadline", connections=len(registry.connections))
+    calls.abandon()
+
+
+async def leave(registry: Registry) -> None:
+    """Wait until the ends of the connections are committed."""
+    with trio.move_on_after(COMMIT_S) as scope:
+        await registry.wait_until(lambda: registry.leaving == 0)
+    if scope.cancelled_caught:
+        log.warning("gateway.disconnects_not_committed", count=registry.leaving)

@@ -1,0 +1,88 @@
+"""Listening sockets of our own, and accept loops that no weather ends."""
+
+from __future__ import annotations
+
+import errno
+import resource
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+import trio
+
+from gateway import metrics
+
+log = structlog.get_logger()
+
+BACKLOG: Final = 4096
+ACCEPTS_PER_TURN: Final = 64
+NO_ROOM_PAUSE_S: Final = 0.1
+_NO_ROOM: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+Serve = Callable[[socket.socket, str], Awaitable[None]]
+
+
+def open_listeners(host: str, port: int) -> list[socket.socket]:
+    """Bind every address that `host` stands for; with port 0 all take the port that the first got. Raises OSError.
+
+    SO_REUSEPORT lets several gateway processes of a host share the port.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    listeners: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, address in dict.fromkeys(found):
+            sock = socket.socket(family, kind, protocol)
+            listeners.append(sock)
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            chosen = address[1] or listeners[0].getsockname()[1]
+            sock.bind((address[0], chosen, *address[2:]))
+            sock.listen(BACKLOG)
+    except OSError:
+        for sock in listeners:
+            sock.close()
+        raise
+    return listeners
+
+
+def url_of(listener: socket.socket) -> str:
+    """Where stations connect to, without their identity."""
+    host, port = listener.getsockname()[:2]
+    return f"ws://[{host}]:{port}/ocpp" if listener.family == socket.AF_INET6 else f"ws://{host}:{port}/ocpp"
+
+
+async def accept_connections(listener: socket.socket, nursery: trio.Nursery, serve: Serve) -> None:
+    """Start `serve(socket, peer address)` in `nursery` for each connection. Runs until cancelled, then stops listening."""
+    with listener:
+        while True:
+            await trio.lowlevel.wait_readable(listener)
+            for _ in range(ACCEPTS_PER_TURN):
+                try:
+                    sock, address = listener.accept()
+                except (BlockingIOError, InterruptedError):
+                    break
+                except OSError as error:
+                    metrics.ACCEPT_ERRORS.labels(errno.errorcode.get(error.errno or 0, "other")).inc()
+                    if error.errno in _NO_ROOM:
+                        log.error("gateway.no_room_to_accept", error=str(error))
+                        await trio.sleep(NO_ROOM_PAUSE_S)
+                    break  # anything else is the fate of that one connection
+                try:
+                    sock.setblocking(False)
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                except OSError:
+                    sock.close()  # gone before it began
+                    continue
+                nursery.start_soon(serve, sock, address[0], name="gateway.station")
+
+
+def raise_file_limit() -> int:
+    """Allow as many open files as this process may have; gives the number."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard

@@ -1,0 +1,138 @@
+"""What other processes want from the stations of this one: pokes over the bus, and the database as the truth."""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+from uuid import UUID
+
+import msgspec
+import structlog
+import trio
+
+from csms.bus import Bus, BusUnavailable
+from csms.store import Connection as DatabaseConnection
+from csms.store import Database, StoreUnavailable
+from csms.store.command_records import CommandRecord, load_command, queued_for_process
+from gateway.calls import OutgoingCalls
+from gateway.closing import CloseReason
+from gateway.registry import Registry
+
+log = structlog.get_logger()
+
+TRUTH_SWEEP_S: Final = 5.0
+RETRY_S: Final = 2.0
+MOST_POKES: Final = 100
+"""Commands that are read in one unit of work."""
+MOST_NOTICES: Final = 10_000
+
+
+class CommandPoke(msgspec.Struct, frozen=True):
+    """Body of `gateway.{process_id}.commands`: this command waits for a station of yours."""
+
+    tenant_id: int
+    station_id: int
+    command_id: UUID
+
+
+class DisconnectOrder(msgspec.Struct, frozen=True):
+    """Body of `gateway.{process_id}.disconnect`: close this station's connection."""
+
+    tenant_id: int
+    station_id: int
+    reason: str = ""
+
+
+Poke = TypeVar("Poke", CommandPoke, DisconnectOrder)
+
+
+class Mailbox:
+    """Brings commands to the stations and tells waiters of their ends."""
+
+    def __init__(self, bus: Bus, database: Database, process_id: UUID) -> None:
+        self._bus = bus
+        self._database = database
+        self._process_id = process_id
+        self._notices, self._unsent_notices = trio.open_memory_channel[UUID](MOST_NOTICES)
+
+    def finished(self, command_id: UUID) -> None:
+        """The end of a command is committed: wake who waits for it. A lost notice is made up for by the waiter's own look
+        at the row."""
+        try:
+            self._notices.send_nowait(command_id)
+        except trio.WouldBlock:
+            log.warning("gateway.notices_full")
+
+    async def run(self, calls: OutgoingCalls, registry: Registry) -> None:
+        """Runs until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._take_commands, calls)
+            nursery.start_soon(self._take_disconnects, registry)
+            nursery.start_soon(self._sweep, calls)
+            nursery.start_soon(self._send_notices)
+
+    async def _take_commands(self, calls: OutgoingCalls) -> None:
+        while True:
+            try:
+                async with self._bus.subscribe(f"gateway.{self._process_id}.commands") as bodies:
+                    while True:
+                        pokes = [await bodies.receive()]
+                        try:
+                            while len(pokes) < MOST_POKES:
+                                pokes.append(bodies.receive_nowait())
+                        except trio.WouldBlock:
+                            pass  # that was all for now
+                        wanted = [poke for body in pokes if (poke := _read(body, CommandPoke)) is not None]
+                        await self._order(wanted, calls)
+            except (BusUnavailable, trio.EndOfChannel):
+                await trio.sleep(RETRY_S)
+
+    async def _order(self, pokes: list[CommandPoke], calls: OutgoingCalls) -> None:
+        async def work(conn: DatabaseConnection) -> list[CommandRecord | None]:
+            return [await load_command(conn, poke.tenant_id, poke.command_id) for poke in pokes]
+
+        try:
+            records = await self._database.unit(work)
+        except StoreUnavailable:
+            return  # the sweep finds them when the store is back
+        for record in records:
+            if record is not None:
+                calls.order(record)
+
+    async def _take_disconnects(self, registry: Registry) -> None:
+        while True:
+            try:
+                async with self._bus.subscribe(f"gateway.{self._process_id}.disconnect") as bodies:
+                    while True:
+                        order = _read(await bodies.receive(), DisconnectOrder)
+                        station = None if order is None else registry.find((order.tenant_id, order.station_id))
+                        if order is not None and station is not None and station.connection is not None:
+                            station.connection.close(CloseReason.OPERATOR, order.reason)
+            except (BusUnavailable, trio.EndOfChannel):
+                await trio.sleep(RETRY_S)
+
+    async def _sweep(self, calls: OutgoingCalls) -> None:
+        async def work(conn: DatabaseConnection) -> list[CommandRecord]:
+            return await queued_for_process(conn, self._process_id)
+
+        while True:
+            try:
+                for record in await self._database.unit(work):
+                    calls.order(record)
+            except StoreUnavailable:
+                log.debug("gateway.command_sweep_failed")
+            await trio.sleep(TRUTH_SWEEP_S)
+
+    async def _send_notices(self) -> None:
+        async for command_id in self._unsent_notices:
+            try:
+                await self._bus.publish(f"command.{command_id}", b"")
+            except BusUnavailable:
+                log.debug("gateway.notice_lost")
+
+
+def _read(body: bytes, kind: type[Poke]) -> Poke | None:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.DecodeError as error:
+        log.warning("gateway.bad_poke", kind=kind.__name__, error=str(error))
+        return None

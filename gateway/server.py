@@ -1,0 +1,113 @@
+"""Runs the gateway: three nested nurseries, of which the listeners end first and the infrastructure last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import structlog
+import trio
+
+from gateway import _native, ocpp16, ocpp201
+from gateway.admission import Admission
+from gateway.calls import OutgoingCalls
+from gateway.drain import drain, leave
+from gateway.inbound import InboundCalls
+from gateway.listener import accept_connections, open_listeners, raise_file_limit, url_of
+from gateway.mailbox import Mailbox
+from gateway.memory import collector_settings, freeze_after_ramps, watch_loop_lag
+from gateway.reception import Reception
+from gateway.registry import Registry
+from gateway.services import GatewayServices
+from gateway.submission import Submission
+from gateway.sweeper import Sweeper
+from gateway.versions import Version
+from schemas.tables import native_tables
+
+__all__ = ["VERSIONS", "GatewayServices", "run_gateway"]
+
+log = structlog.get_logger()
+
+VERSIONS: Mapping[str, Version] = {version.name: version for version in (ocpp16.VERSION, ocpp201.VERSION)}
+"""The OCPP versions that are served, by sub-protocol name."""
+
+
+async def run_gateway(
+    services: GatewayServices,
+    shutdown: trio.Event,
+    *,
+    task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
+    versions: Mapping[str, Version] = VERSIONS,
+) -> None:
+    """Serve stations until `shutdown`, then drain and return. `started()` gives the URLs that stations connect to.
+
+    Raises OSError when the port cannot be had. The ledger must run until this has returned.
+    """
+    settings = services.settings
+    log.info("gateway.file_limit", files=raise_file_limit())
+    listeners = open_listeners(settings.ocpp_host, settings.ocpp_port)
+    catalogue = _native.Catalogue(native_tables())
+    submission = Submission(services.ledger)
+    registry = Registry(submission, services.clock)
+    mailbox = Mailbox(services.bus, services.database, services.process_id)
+    calls = OutgoingCalls(
+        submission,
+        services.clock,
+        services.ids,
+        catalogue,
+        registry,
+        mailbox.finished,
+        call_timeout_s=settings.call_timeout_s,
+    )
+    inbound = InboundCalls(
+        submission,
+        services.clock,
+        services.ids,
+        catalogue,
+        calls,
+        hold_transaction_s=settings.hold_transaction_s,
+        hold_authorize_s=settings.hold_authorize_s,
+    )
+    sweeper = Sweeper(
+        registry,
+        inbound,
+        calls,
+        submission,
+        services.ledger,
+        services.clock,
+        services.process_id,
+        ping_interval_s=settings.ping_interval_s,
+        pong_timeout_s=settings.pong_timeout_s,
+    )
+    admission = Admission(services, submission, registry, versions)
+    with collector_settings(services.clock.monotonic):
+        async with trio.open_nursery() as infrastructure:
+            infrastructure.start_soon(submission.run)
+            infrastructure.start_soon(mailbox.run, calls, registry)
+            infrastructure.start_soon(sweeper.run)
+            infrastructure.start_soon(freeze_after_ramps, registry.connections.__len__)
+            infrastructure.start_soon(watch_loop_lag)
+            async with trio.open_nursery() as connections:
+                reception = Reception(
+                    catalogue=catalogue,
+                    admission=admission,
+                    registry=registry,
+                    inbound=inbound,
+                    calls=calls,
+                    clock=services.clock,
+                    writers=connections,
+                    handshake_timeout_s=settings.handshake_timeout_s,
+                )
+                async with trio.open_nursery() as doors:
+                    for listener in listeners:
+                        doors.start_soon(accept_connections, listener, connections, reception.serve)
+                    services.health.report("gateway", "ok")
+                    task_status.started([url_of(listener) for listener in listeners])
+                    await shutdown.wait()
+                    admission.draining = True
+                    services.health.report("gateway", "degraded", "draining")
+                    doors.cancel_scope.cancel(reason="shutdown")
+                await drain(registry, calls, services.ids, settings.drain_s)
+                connections.cancel_scope.cancel(reason="drained")
+            await leave(registry)
+            infrastructure.cancel_scope.cancel(reason="drained")
+    services.health.report("gateway", "down", "stopped")

@@ -1,0 +1,140 @@
+"""One task that watches over time for all stations: silence, held answers, CALL time-outs, signs of life.
+
+No station has a timer of its own. Passes over all stations are made in chunks with checkpoints between them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Final
+from uuid import UUID
+
+import trio
+
+from csms.clock import Clock
+from csms.domain.operations import SeeStations
+from csms.ledger import Ledger
+from gateway.calls import OutgoingCalls
+from gateway.closing import CloseReason
+from gateway.connection import Connection
+from gateway.inbound import InboundCalls
+from gateway.registry import Registry
+from gateway.submission import Submission
+
+TICK_S: Final = 0.25
+CHUNK: Final = 500
+STORE_AWAY_CLOSES_PER_SECOND: Final = 200
+"""Pace at which stations are closed while the database is away (design 3.1)."""
+FIRST_CALL_AFTER_S: Final = 10.0
+"""Seconds of silence on a new connection after which our own CALLs may leave (rules B7, B10)."""
+SEEN_EVERY_S: Final = 10.0
+SEEN_BATCH: Final = 5_000
+LIVENESS_EVERY_S: Final = 5.0
+
+
+class Sweeper:
+    """Looks after all connections of this process."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        inbound: InboundCalls,
+        calls: OutgoingCalls,
+        submission: Submission,
+        ledger: Ledger,
+        clock: Clock,
+        process_id: UUID,
+        *,
+        ping_interval_s: float,
+        pong_timeout_s: float,
+        first_call_after_s: float = FIRST_CALL_AFTER_S,
+    ) -> None:
+        self._registry = registry
+        self._inbound = inbound
+        self._calls = calls
+        self._submission = submission
+        self._ledger = ledger
+        self._clock = clock
+        self._process_id = process_id
+        self._ping_interval_s = ping_interval_s
+        self._pong_timeout_s = pong_timeout_s
+        self._first_call_after_s = first_call_after_s
+        self._liveness_every_s = min(LIVENESS_EVERY_S, ping_interval_s / 4, pong_timeout_s / 4)
+        self._next_liveness = 0.0
+        self._next_seen = 0.0
+        self._seen_under_way = 0
+
+    async def run(self) -> None:
+        """Runs until cancelled."""
+        self._report_seen([])
+        while True:
+            await trio.sleep(TICK_S)
+            now = self._clock.monotonic()
+            self._inbound.expire_authorizations(now)
+            self._close_held(now)
+            self._calls.expire(now)
+            self._end_overdue(now)
+            self._wake_silent(now)
+            if now >= self._next_liveness:
+                self._next_liveness = now + self._liveness_every_s
+                await self._check_liveness(now)
+            if now >= self._next_seen:
+                self._next_seen = now + SEEN_EVERY_S
+                self._registry.drop_forgotten(now)
+                await self._see_stations()
+
+    def _close_held(self, now: float) -> None:
+        most = int(STORE_AWAY_CLOSES_PER_SECOND * TICK_S)
+        for station in islice(self._inbound.stations_held_too_long(now), most):
+            if station.connection is not None:
+                station.connection.close(CloseReason.STORE_AWAY)
+
+    def _end_overdue(self, now: float) -> None:
+        for connection in self._registry.overdue(now):
+            if connection.closing is not None:
+                connection.abort(connection.closing)
+            else:
+                connection.close(CloseReason.REPLACED)  # a displaced one that did not answer its probe
+
+    def _wake_silent(self, now: float) -> None:
+        for connection in self._registry.waiting_for_first_call(now - self._first_call_after_s):
+            self._calls.become_ready(connection)
+            self._calls.ask_for_boot(connection)
+
+    async def _check_liveness(self, now: float) -> None:
+        for number, connection in enumerate(list(self._registry.connections)):
+            if number % CHUNK == CHUNK - 1:
+                await trio.lowlevel.checkpoint()
+            if connection.closing is None and connection.wire.end is None:
+                self._check_one(connection, now)
+
+    def _check_one(self, connection: Connection, now: float) -> None:
+        if connection.pinged > connection.heard:
+            if now - connection.pinged >= self._pong_timeout_s and not connection.paused and self._ledger.available:
+                connection.close(CloseReason.PONG_TIMEOUT)
+        elif now - connection.heard >= self._ping_interval_s and not connection.paused:
+            connection.ping(now)
+
+    async def _see_stations(self) -> None:
+        """Tell the ledger who was heard since the last time. Sent also when nobody was: it renews the process itself."""
+        if self._seen_under_way:
+            return  # the store is away or slow: the next batch tells the same
+        wall, monotonic = self._clock.now(), self._clock.monotonic()
+        seen: list[tuple[int, int, datetime]] = []
+        for number, connection in enumerate(list(self._registry.connections)):
+            if number % CHUNK == CHUNK - 1:
+                await trio.lowlevel.checkpoint()
+            heard = connection.heard
+            if heard > connection.reported and not connection.displaced:
+                connection.reported = heard
+                seen.append((*connection.station.key, wall - timedelta(seconds=monotonic - heard)))
+        for start in range(0, len(seen) or 1, SEEN_BATCH):
+            self._report_seen(seen[start : start + SEEN_BATCH])
+
+    def _report_seen(self, seen: list[tuple[int, int, datetime]]) -> None:
+        self._seen_under_way += 1
+        self._submission.submit(SeeStations(tenant_id=0, station_id=0, process_id=self._process_id, seen=seen), self._seen_done)
+
+    def _seen_done(self, outcome: object) -> None:
+        self._seen_under_way -= 1

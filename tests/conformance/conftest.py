@@ -1,0 +1,50 @@
+"""One server for all vectors of a test process, on a database of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from csms.postgres import EmbeddedPostgres
+from csms.secret import RootSecret
+from tests.conformance.scene import CALL_TIMEOUT, DEFAULT, PENDING, STRICT, Scene
+from tests.e2e.databases import external_database
+from tests.e2e.running import Api, RunningServer
+
+
+@pytest.fixture(scope="session")
+def vector_server(
+    postgres: EmbeddedPostgres, migrated_template: str, root_secret: RootSecret, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[RunningServer, str, dict[str, Api]]]:
+    folder: Path = tmp_path_factory.mktemp("vectors")
+    with external_database(postgres, migrated_template, root_secret, folder) as (url, environment):
+        server = RunningServer(folder, {**environment, "CSMS_CALL_TIMEOUT_S": str(int(CALL_TIMEOUT))})
+        try:
+            server.start()
+            with server.api() as api, server.api(STRICT) as strict, server.api(PENDING) as pending:
+                for tenant, onboarding, unknown_tokens in ((STRICT, "accept", "refuse"), (PENDING, "pending", "refuse")):
+                    api.post("/tenants", {"slug": tenant, "name": tenant})
+                    api.put(
+                        f"/tenants/{tenant}/config",
+                        {"onboarding": onboarding, "unknown_tokens": unknown_tokens, "allow_unauthenticated": True},
+                    )
+                yield server, url, {DEFAULT: api, STRICT: strict, PENDING: pending}
+        finally:
+            server.ensure_gone()
+
+
+@pytest.fixture
+def scene(vector_server: tuple[RunningServer, str, dict[str, Api]]) -> Iterator[Callable[[str], Scene]]:
+    """Makes the scene of one vector; its connections are closed at the end."""
+    server, url, apis = vector_server
+    scenes: list[Scene] = []
+
+    def make(version: str) -> Scene:
+        scenes.append(Scene(server, apis, url, version))
+        return scenes[-1]
+
+    yield make
+    for one in scenes:
+        one.close()

@@ -1,0 +1,249 @@
+"""The writer itself: order, groups, poisoned rows, the store going away, connection epochs."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import trio
+
+from csms.domain.metering import Channel, Reading
+from csms.domain.operations import (
+    BootStation,
+    ClaimCommand,
+    ConnectStation,
+    DisconnectStation,
+    FinishCommand,
+    OperationFailed,
+    RecordMeterValues,
+    RecordStationEvent,
+    ReportConnectorStatus,
+    SeeStations,
+)
+from csms.domain.times import parse_station_time
+from csms.ledger import LedgerClosed
+from tests.integration.ledger.conftest import Bench, reading
+
+
+async def test_a_poisoned_row_fails_alone(bench: Bench) -> None:
+    station = (await bench.connect("S1")).station_id
+    others = [(await bench.connect(f"OK{n}")).station_id for n in range(5)]
+    poison = Reading(reading(1, "1").ts, None, 0, (Channel(),), ["not a number"])
+    results: dict[int, Any] = {}
+
+    async def report(station_id: int, value: Reading) -> None:
+        try:
+            await bench.meter(station_id, None, value)
+            results[station_id] = "stored"
+        except OperationFailed:
+            results[station_id] = "refused"
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(report, station, poison)
+        for other in others:
+            nursery.start_soon(report, other, reading(1, "5"))
+    assert results == {station: "refused", **dict.fromkeys(others, "stored")}
+    assert len(await bench.rows("SELECT 1 FROM station_samples")) == 5
+
+
+async def test_a_burst_is_committed_in_groups_and_each_caller_gets_his_own_outcome(bench: Bench) -> None:
+    stations = [(await bench.connect(f"S{n}")).station_id for n in range(60)]
+    outcomes: dict[int, int] = {}
+
+    async def one(station_id: int) -> None:
+        started = await bench.start(station_id, id_token=f"TAG{station_id}", meter_start_wh=station_id)
+        outcomes[station_id] = started.transaction_id
+
+    async with trio.open_nursery() as nursery:
+        for station_id in stations:
+            nursery.start_soon(one, station_id)
+    rows = await bench.rows("SELECT station_id, transaction_ref, start_meter_wh FROM sessions")
+    assert {r["station_id"]: int(r["transaction_ref"]) for r in rows} == outcomes
+    assert all(r["start_meter_wh"] == r["station_id"] for r in rows)
+    groups = await bench.rows("SELECT count(DISTINCT xmin::text) AS n FROM sessions")
+    assert groups[0]["n"] < 60
+
+
+async def test_the_order_of_a_station_is_kept(bench: Bench) -> None:
+    station = (await bench.connect("S1")).station_id
+    finished: list[int] = []
+    for n in range(50):
+        operation = RecordStationEvent(tenant_id=1, station_id=station, type="test", data=b'{"n":%d}' % n)
+        bench.ledger.submit(operation, lambda _, n=n: finished.append(n))
+    while len(finished) < 50:
+        await trio.sleep(0.01)
+    assert finished == list(range(50))
+
+
+async def test_operations_wait_for_a_store_that_is_away_and_commit_when_it_is_back(bench: Bench) -> None:
+    station = (await bench.connect("S1")).station_id
+
+    async def lock(conn: Any) -> None:
+        await conn.execute("LOCK TABLE station_events IN ACCESS EXCLUSIVE MODE")
+        import asyncio
+
+        await asyncio.sleep(3)
+
+    committed = trio.Event()
+
+    async def write() -> None:
+        await bench.ledger.commit(RecordStationEvent(tenant_id=1, station_id=station, type="test", data=b"{}"))
+        committed.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bench.owner_unit, lock)
+        await trio.sleep(0.3)
+        nursery.start_soon(write)
+        await trio.sleep(2.4)
+        assert not committed.is_set()
+        assert not bench.ledger.available
+        assert bench.health.snapshot()["database"].state == "degraded"
+    assert committed.is_set()
+    with trio.fail_after(3):
+        while not bench.ledger.available:
+            await trio.sleep(0.05)
+
+
+async def test_connections_of_the_server_that_are_killed_lose_nothing(bench: Bench) -> None:
+    station = (await bench.connect("S1")).station_id
+    done = 0
+
+    async def write(n: int) -> None:
+        nonlocal done
+        await bench.ledger.commit(RecordStationEvent(tenant_id=1, station_id=station, type="test", data=b'{"n":%d}' % n))
+        done += 1
+
+    async with trio.open_nursery() as nursery:
+        for n in range(40):
+            nursery.start_soon(write, n)
+            if n % 10 == 5:
+                await bench.kill_backends()
+            await trio.sleep(0.01)
+    assert done == 40
+    assert len(await bench.rows("SELECT 1 FROM station_events")) == 40
+
+
+async def test_a_closed_ledger_takes_nothing(bench: Bench) -> None:
+    station = (await bench.connect("S1")).station_id
+    await bench.ledger.close()
+    with pytest.raises(LedgerClosed):
+        bench.ledger.submit(RecordStationEvent(tenant_id=1, station_id=station, type="test", data=b"{}"), lambda _: None)
+
+
+async def test_c11_the_late_end_of_an_old_connection_keeps_the_new_one(bench: Bench) -> None:
+    first = await bench.connect("S1")
+    second = await bench.connect("S1")
+    assert second.epoch == first.epoch + 1
+    await bench.ledger.commit(DisconnectStation(tenant_id=1, station_id=first.station_id, epoch=first.epoch, reason="replaced"))
+    (row,) = await bench.rows("SELECT connected_process FROM stations")
+    assert row["connected_process"] is not None
+    await bench.ledger.commit(DisconnectStation(tenant_id=1, station_id=first.station_id, epoch=second.epoch, reason="closed"))
+    (row,) = await bench.rows("SELECT connected_process FROM stations")
+    assert row["connected_process"] is None
+
+
+async def test_c2_identities_that_differ_by_case_only_are_not_two_stations(bench: Bench) -> None:
+    await bench.connect("Station")
+    outcome = await bench.ledger.commit(
+        ConnectStation(
+            tenant_id=1, station_id=0, identity="STATION", process_id=uuid4(), ocpp_version="ocpp1.6",
+            remote_address="", security_profile=0, create=True,
+        )
+    )  # fmt: skip
+    assert outcome is None
+
+
+async def test_admission_decides_the_answer_to_a_boot(bench: Bench) -> None:
+    station = await bench.connect("S1")
+    boot = BootStation(
+        tenant_id=1, station_id=station.station_id, epoch=station.epoch, ocpp_version="ocpp1.6", vendor="V", model="M"
+    )
+    booted = await bench.ledger.commit(boot)
+    assert (booted.registration, booted.interval) == ("accepted", 300)
+    await bench.owner("UPDATE stations SET admission = 'pending'")
+    booted = await bench.ledger.commit(boot)
+    assert (booted.registration, booted.interval) == ("pending", 60)
+
+
+async def test_an_older_status_does_not_replace_a_newer_one(bench: Bench) -> None:
+    station = (await bench.connect("S1")).station_id
+    for status, time in (("Charging", "2026-03-01T10:05:00Z"), ("Available", "2026-03-01T10:00:00Z")):
+        await bench.ledger.commit(
+            ReportConnectorStatus(
+                tenant_id=1, station_id=station, evse_id=1, connector_id=1, status=status, time=parse_station_time(time)
+            )
+        )
+    (row,) = await bench.rows("SELECT status FROM connectors")
+    assert row["status"] == "Charging"
+
+
+async def test_stations_of_a_dead_process_are_offline(bench: Bench) -> None:
+    station = await bench.connect("S1")
+    (row,) = await bench.rows("SELECT connected_process FROM stations")
+    process = row["connected_process"]
+    await bench.ledger.commit(SeeStations(tenant_id=0, station_id=0, process_id=process, seen=[]))
+    await bench.owner("UPDATE gateway_processes SET seen_at = now() - interval '61 s'")
+    await bench.ledger.commit(SeeStations(tenant_id=0, station_id=0, process_id=uuid4(), seen=[]))
+    (row,) = await bench.rows("SELECT connected_process FROM stations WHERE station_id = $1", station.station_id)
+    assert row["connected_process"] is None
+
+
+async def test_a_command_is_claimed_once_by_the_newest_epoch_and_finished_once(bench: Bench) -> None:
+    station = await bench.connect("S1")
+    command_id = uuid4()
+    await bench.owner(
+        "INSERT INTO commands (tenant_id, command_id, station_id, command, parameters, requested_by, expires_at) "
+        f"VALUES (1, '{command_id}', {station.station_id}, 'reset', '{{}}', 'test', now() + interval '1 min')"
+    )
+    key = {"tenant_id": 1, "station_id": station.station_id, "command_id": command_id}
+    assert await bench.ledger.commit(ClaimCommand(**key, epoch=station.epoch - 1)) is False
+    assert await bench.ledger.commit(ClaimCommand(**key, epoch=station.epoch)) is True
+    assert await bench.ledger.commit(ClaimCommand(**key, epoch=station.epoch)) is False
+    assert await bench.ledger.commit(FinishCommand(**key, status="accepted", result=b'{"status":"Accepted"}')) is True
+    assert await bench.ledger.commit(FinishCommand(**key, status="timed_out")) is False
+
+
+@pytest.mark.parametrize("connector", ["connector_id", "evse_id"])
+async def test_a_remote_start_is_linked_to_the_session_it_caused(bench: Bench, connector: str) -> None:
+    station = await bench.connect("S1")
+    command_id = uuid4()
+    await bench.owner(
+        "INSERT INTO commands (tenant_id, command_id, station_id, command, parameters, status, requested_by, expires_at, sent_at) "
+        f"VALUES (1, '{command_id}', {station.station_id}, 'remote_start', '{{\"id_token\":\"TAG1\",\"{connector}\":1}}', 'accepted', "
+        "'test', now() + interval '1 min', now())"
+    )
+    await bench.start(station.station_id, evse_id=2, connector_id=2, id_token="tag1")
+    await bench.start(station.station_id, id_token="tag1", meter_start_wh=5)
+    rows = await bench.rows("SELECT connector_id, command_id FROM sessions ORDER BY connector_id")
+    assert [(r["connector_id"], r["command_id"]) for r in rows] == [(1, command_id), (2, None)]
+
+
+async def test_a_2x_remote_start_is_linked_by_its_number(bench: Bench) -> None:
+    station = await bench.connect("S1")
+    command_id = uuid4()
+    await bench.owner(
+        "INSERT INTO commands (tenant_id, command_id, station_id, command, parameters, status, requested_by, expires_at, sent_at) "
+        f"VALUES (1, '{command_id}', {station.station_id}, 'remote_start', '{{\"id_token\":\"X\"}}', 'accepted', 'test', "
+        "now() + interval '1 min', now())"
+    )
+    await bench.event(
+        station.station_id, "Started", 0, "2026-03-01T10:00:00Z", remote_start_id=command_id.int & 0x7FFFFFFF, id_token="T"
+    )
+    (row,) = await bench.rows("SELECT command_id FROM sessions")
+    assert row["command_id"] == command_id
+
+
+async def test_a_message_of_many_readings_is_one_row_each(bench: Bench) -> None:
+    station = (await bench.connect("S1")).station_id
+    started = await bench.start(station)
+    shape = (Channel(), Channel(measurand="Voltage", unit="V", phase="L1"))
+    readings = [Reading(reading(m, "0").ts, None, 0, shape, [str(1000 + m), "230.1"]) for m in range(20)]
+    await bench.ledger.commit(
+        RecordMeterValues(
+            tenant_id=1, station_id=station, evse_id=1, connector_id=1, readings=readings, payload=b"[]",
+            transaction_ref=str(started.transaction_id),
+        )
+    )  # fmt: skip
+    assert len(await bench.rows("SELECT 1 FROM samples")) == 20
+    assert len(await bench.rows("SELECT 1 FROM sample_shapes")) == 1
