@@ -87,8 +87,8 @@ def _email(value: str) -> str:
 
 
 def _password(value: str) -> str:
-    if not 8 <= len(_text(value)) <= 1024:
-        raise ValueError("is shorter than 8 or longer than 1024 characters")
+    if not 8 <= len(_text(value)) <= 200:
+        raise ValueError("is shorter than 8 or longer than 200 characters")
     return value
 
 
@@ -266,5 +266,6 @@ def _check_together(settings: Settings) -> None:
 
 
 def _nearest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f": did you mean {close[0]}?" if close else " (docs/operations/settings.md lists all)"
+    by_stem = {other.removeprefix(PREFIX).lower(): other for other in known}
+    close = difflib.get_close_matches(name.removeprefix(PREFIX).lower(), by_stem, n=1, cutoff=0.5)
+    return f": did you mean {by_stem[close[0]]}?" if close else " (docs/operations/settings.md lists all)"

@@ -279,7 +279,7 @@ class OutgoingCalls:
             if kind is None:
                 raise UnsupportedCommand(f"there is no command {record.command}")
             command: Any = msgspec.json.decode(record.parameters, type=kind)
-            action, payload = version.to_call(command, connection)
+            action, payload = version.to_call(command, record.command_id, connection)
         known = VERSIONS[version.name].actions.get(action)
         if known is None or not known.from_csms:
             raise UnsupportedCommand(f"{version.name} has no action {action} that a central system may call")

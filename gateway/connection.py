@@ -6,7 +6,7 @@ station waits for the store (rule T2).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 import trio
@@ -15,9 +15,11 @@ from csms.clock import Clock
 from csms.domain.operations import Registration
 from csms.tenants import TenantConfig
 from gateway import _native, metrics
+from gateway._native import CALL, CLOSED, ERROR, INVALID_CALL, INVALID_RESULT, PONG, REPLY, RESULT, UNMATCHED, VIOLATION
 from gateway.closing import CloseReason
 
 if TYPE_CHECKING:
+    from gateway._native import _Event
     from gateway.calls import OutgoingCalls
     from gateway.inbound import InboundCalls
     from gateway.registry import Registry
@@ -36,23 +38,18 @@ LINGER_S: Final = 2.0
 LINGER_BYTES: Final = 1024 * 1024
 LONGEST_CLOSE_TEXT: Final = 120
 
-_CALL = _native.CALL
-_RESULT = _native.RESULT
-_REPLY = _native.REPLY
-_PONG = _native.PONG
-
 _KINDS: Final = {
-    _native.CALL: "call",
-    _native.INVALID_CALL: "invalid_call",
-    _native.RESULT: "result",
-    _native.INVALID_RESULT: "invalid_result",
-    _native.ERROR: "error",
-    _native.UNMATCHED: "unmatched",
-    _native.REPLY: "reply",
+    CALL: "call",
+    INVALID_CALL: "invalid_call",
+    RESULT: "result",
+    INVALID_RESULT: "invalid_result",
+    ERROR: "error",
+    UNMATCHED: "unmatched",
+    REPLY: "reply",
     _native.DROPPED: "dropped",
-    _native.PONG: "pong",
-    _native.CLOSED: "closed",
-    _native.VIOLATION: "violation",
+    PONG: "pong",
+    CLOSED: "closed",
+    VIOLATION: "violation",
 }
 _count = {number: metrics.FRAMES_IN.labels(kind).inc for number, kind in _KINDS.items()}
 
@@ -161,11 +158,11 @@ class Connection:
                 end = await self._take(data[start : start + size] if len(data) > size else data)
                 if end is not None:
                     return end
+            data = b""  # nothing is kept while the station is silent
             try:
                 await trio.lowlevel.wait_readable(sock)
                 data = sock.recv(READ_SIZE)
             except (BlockingIOError, InterruptedError):
-                data = b""
                 continue
             except (OSError, trio.ClosedResourceError):
                 return self._reason(CloseReason.LOST)
@@ -181,17 +178,16 @@ class Connection:
         station = self.station
         turn = 0
         for event in self.codec.receive(data):
-            kind = event[0]
-            _count[kind]()
-            if kind == _CALL:
+            _count[event[0]]()
+            if event[0] == CALL:
                 if self.closing is None and self.retiring is None:
                     self.inbound.arrive(self, event[1], event[2], event[3], event[4])
-            elif kind == _RESULT:
+            elif event[0] == RESULT:
                 self.calls.on_result(self, event[1], event[2])
-            elif kind == _REPLY:
+            elif event[0] == REPLY:
                 self.wire.send(event[1])
-            elif kind != _PONG or self.displaced:
-                end = self._take_rare(kind, event)
+            elif event[0] != PONG or self.displaced:
+                end = self._take_rare(event)
                 if end is not None:
                     return end
             if station.running is not None and self.inbound.must_pause(station):
@@ -204,21 +200,21 @@ class Connection:
                 await trio.lowlevel.checkpoint()
         return None
 
-    def _take_rare(self, kind: int, event: tuple[Any, ...]) -> CloseReason | None:
-        if kind == _native.INVALID_CALL:
+    def _take_rare(self, event: _Event) -> CloseReason | None:
+        if event[0] == INVALID_CALL:
             if self.closing is None and self.retiring is None:
                 self.inbound.arrive_invalid(self, *event[1:])
-        elif kind == _native.ERROR:
+        elif event[0] == ERROR:
             self.calls.on_error(self, event[1], event[2], event[3])
-        elif kind == _native.INVALID_RESULT:
+        elif event[0] == INVALID_RESULT:
             self.calls.on_invalid_result(self, event[1], event[2])
-        elif kind == _native.PONG:
+        elif event[0] == PONG:
             self.registry.displaced_answered(self)
-        elif kind == _native.UNMATCHED:
+        elif event[0] == UNMATCHED:
             log.debug("gateway.unmatched_answer", station_id=self.station_id, message_type=event[2])
-        elif kind == _native.CLOSED:
+        elif event[0] == CLOSED:
             return self._reason(CloseReason.PEER_CLOSED)
-        elif kind == _native.VIOLATION:
+        elif event[0] == VIOLATION:
             log.info("gateway.violation", station_id=self.station_id, code=event[1], violation=event[2])
             if event[3]:
                 self.wire.send(event[3])

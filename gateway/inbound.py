@@ -244,13 +244,13 @@ class InboundCalls:
 
     def _apply(self, station: Station, call: InboundCall, *, suspect: bool) -> None:
         effect = call.origin.version.handle(call.origin, call.action, call.payload)
-        if type(effect) is Commit:
+        if isinstance(effect, Commit):
             if suspect and hasattr(effect.operation, "suspect"):
                 effect.operation.suspect = True
             call.answer = effect.answer
             self._hold(call, effect.hold)
             self._submission.submit(effect.operation, call.committed)
-        elif type(effect) is Reply:
+        elif isinstance(effect, Reply):
             self._answer(station, call, effect.payload)
         else:
             refusal = _Refusal(effect.code, effect.description, effect.details)

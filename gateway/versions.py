@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Literal, Protocol
+from uuid import UUID
 
 from csms.clock import Clock
 from csms.domain.commands import AnyCommand
@@ -60,8 +61,11 @@ class Version(Protocol):
         """What to do for a CALL whose payload the codec has validated."""
         ...
 
-    def to_call(self, command: AnyCommand, context: StationContext) -> tuple[str, bytes]:
-        """(action, payload JSON) of a command. Raises UnsupportedCommand."""
+    def to_call(self, command: AnyCommand, command_id: UUID, context: StationContext) -> tuple[str, bytes]:
+        """(action, payload JSON) of a command; ids that the payload needs are derived from `command_id`.
+
+        Raises UnsupportedCommand.
+        """
         ...
 
     def read_result(self, action: str, payload: bytes) -> tuple[Verdict, bytes]:

@@ -19,11 +19,14 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     parsed = make_parser(arguments).parse_args(arguments)
     from csms.cli.failure import failure_line
+    from csms.clock import SystemClock
+    from csms.logging import configure_logging
     from csms.settings import SettingsError, load_settings
 
     try:
         if parsed.needs_settings:
             parsed.settings = load_settings(os.environ)
+            configure_logging(parsed.settings.log_level, parsed.settings.log_format, SystemClock())
         status: int = parsed.run(parsed)
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -16,6 +16,7 @@ from typing import Final, Literal
 import structlog
 import trio
 
+from csms.accounts import DEFAULT_ADMIN_EMAIL, ensure_first_admin
 from csms.bus import Bus
 from csms.bus.local import LocalBus
 from csms.cli.database import OpenDatabase, load_secret, open_database, require_database_url
@@ -23,12 +24,10 @@ from csms.cli.parts import Part, Parts, PartsFailed, Run
 from csms.cli.services import Services
 from csms.cli.shutdown import Shutdown, listen_for_signals
 from csms.cli.upkeep import keep_partitions_ahead, look_after_server
-from csms.cli.users import ensure_first_admin
 from csms.clock import SystemClock, SystemIds
 from csms.credentials import StationPasswords
 from csms.health import HealthRegistry
 from csms.ledger import Ledger
-from csms.logging import configure_logging
 from csms.secret import STATION_PASSWORD_PEPPER, TRANSACTION_ID_PERMUTATION, RootSecret
 from csms.settings import Settings
 from csms.store import check_schema, migrate, open_store
@@ -41,7 +40,6 @@ _LEDGER_FLUSH_S: Final = 15.0
 _ABANDONED_FLUSH_S: Final = 5.0
 
 Command = Literal["serve", "gateway", "hub"]
-_PARTS: Final[dict[Command, tuple[Part, ...]]] = {"serve": ("gateway", "hub"), "gateway": ("gateway",), "hub": ("hub",)}
 
 
 def serve(arguments: Namespace) -> int:
@@ -62,7 +60,6 @@ def hub(arguments: Namespace) -> int:
 
 
 def _launch(command: Command, settings: Settings) -> int:
-    configure_logging(settings.log_level, settings.log_format, SystemClock())
     if settings.try_out:
         log.warning("try_out_mode", meaning="unknown stations need no password: never on a server that others reach")
     if command != "serve" and settings.redis_url is None:
@@ -94,7 +91,12 @@ async def _run_on(database: OpenDatabase, command: Command, settings: Settings, 
         await check_schema(database.url, fingerprint=secret.fingerprint())
     async with _open_services(database, settings, secret) as services:
         await refresh_tenants(services.store.gateway, services.tenants)
-        first_admin = await ensure_first_admin(services.store, settings, services.ids) if command != "gateway" else None
+        notes: list[str] = []
+        if command != "gateway":
+            password = await ensure_first_admin(services.store, settings, services.ids)
+            if password is not None:
+                email = settings.admin_email or DEFAULT_ADMIN_EMAIL
+                notes.append(f"first administrator {email}, password {password} (shown this once)")
         async with trio.open_nursery() as infrastructure:
             await infrastructure.start(services.ledger.run)
             infrastructure.start_soon(keep_fresh, services.store.gateway, services.tenants, services.bus)
@@ -114,7 +116,7 @@ async def _run_on(database: OpenDatabase, command: Command, settings: Settings, 
 
             parts = Parts(_runs(command, services), shutdown, settings.drain_s)
             try:
-                await parts.run(lambda urls: _tell(urls, first_admin), abandon)
+                await parts.run(lambda urls: _tell(urls, notes), abandon)
             finally:
                 with trio.CancelScope(shield=True):
                     log.info("stop.flushing", queued=services.ledger.queued)
@@ -175,23 +177,22 @@ async def _open_bus(settings: Settings) -> AsyncIterator[Bus]:
 
 
 def _runs(command: Command, services: Services) -> dict[Part, Run]:
-    from gateway.server import run_gateway
-    from hub.server import run_hub
+    runs: dict[Part, Run] = {}
+    if command != "hub":
+        from gateway.server import run_gateway
 
-    every: dict[Part, Run] = {
-        "gateway": partial(run_gateway, services.for_gateway()),
-        "hub": partial(run_hub, services.for_hub()),
-    }
-    return {part: every[part] for part in _PARTS[command]}
+        runs["gateway"] = partial(run_gateway, services.for_gateway())
+    if command != "gateway":
+        from hub.server import run_hub
+
+        runs["hub"] = partial(run_hub, services.for_hub())
+    return runs
 
 
-def _tell(urls: dict[Part, list[str]], first_admin: tuple[str, str | None] | None) -> None:
+def _tell(urls: dict[Part, list[str]], notes: list[str]) -> None:
     """Tell the person at the terminal where everything is."""
     lines = ["", "Open-CSMS is running; Ctrl-C stops it."]
     lines += [f"  stations  {url}" for url in urls.get("gateway", [])]
     lines += [f"  HTTP API  {url}" for url in urls.get("hub", [])]
-    if first_admin is not None:
-        email, password = first_admin
-        lines += ["", f"  first administrator  {email}"]
-        lines += [f"  password             {password}    (shown this once)"] if password is not None else []
+    lines += [f"  {note}" for note in notes]
     print("\n".join(lines) + "\n", flush=True)

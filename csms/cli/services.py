@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from csms.bus import Bus
@@ -14,8 +15,10 @@ from csms.secret import RootSecret
 from csms.settings import Settings
 from csms.store import Store
 from csms.tenants import TenantDirectory
-from gateway.server import GatewayServices
-from hub.server import HubServices
+
+if TYPE_CHECKING:  # a process loads the part that it runs, not the other
+    from gateway.server import GatewayServices
+    from hub.server import HubServices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,8 @@ class Services:
     process_id: UUID
 
     def for_gateway(self) -> GatewayServices:
+        from gateway.server import GatewayServices
+
         return GatewayServices(
             settings=self.settings,
             clock=self.clock,
@@ -49,6 +54,8 @@ class Services:
         )
 
     def for_hub(self) -> HubServices:
+        from hub.server import HubServices
+
         return HubServices(
             settings=self.settings,
             clock=self.clock,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 
 from csms.domain.metering import Channel, Reading
 from csms.domain.times import parse_station_time
@@ -14,7 +15,7 @@ async def test_x1_ids_are_positive_unique_and_show_no_pattern(bench: Bench) -> N
     ids = [(await bench.start(station, meter_start_wh=n)).transaction_id for n in range(130)]
     assert len(set(ids)) == 130
     assert all(1 <= i <= 2**31 - 1 for i in ids)
-    steps = {b - a for a, b in zip(ids, ids[1:], strict=False)}
+    steps = {b - a for a, b in pairwise(ids)}
     assert len(steps) > 120
 
 

@@ -57,13 +57,17 @@ def transactions(draw: st.DrawFn) -> tuple[list[RecordTransactionEvent], list[Re
 
 
 @given(transactions())
-def test_any_order_of_arrival_gives_the_same_session(made: tuple[list[RecordTransactionEvent], list[RecordTransactionEvent]]) -> None:
+def test_any_order_of_arrival_gives_the_same_session(
+    made: tuple[list[RecordTransactionEvent], list[RecordTransactionEvent]],
+) -> None:
     in_order, shuffled = made
     assert folded(shuffled) == folded(in_order)
 
 
 @given(transactions())
-def test_energy_is_the_last_register_minus_the_first(made: tuple[list[RecordTransactionEvent], list[RecordTransactionEvent]]) -> None:
+def test_energy_is_the_last_register_minus_the_first(
+    made: tuple[list[RecordTransactionEvent], list[RecordTransactionEvent]],
+) -> None:
     in_order, shuffled = made
     registers = [int(r.values[0]) for e in in_order for r in e.readings]
     expected = registers[-1] - registers[0] if registers else None

@@ -31,7 +31,15 @@ def test_a_time_without_zone_counts_as_utc_and_is_marked() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["222222017-10-27T19:10:11Z", "1000000", "1969-12-31T23:59:59Z", "2100-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "", "\x00"],
+    [
+        "222222017-10-27T19:10:11Z",
+        "1000000",
+        "1969-12-31T23:59:59Z",
+        "2100-01-01T00:00:00Z",
+        "0001-01-01T00:00:00+14:00",
+        "",
+        "\x00",
+    ],
 )
 def test_times_that_are_kept_as_text(text: str) -> None:
     time = parse_station_time(text)

@@ -1,0 +1,98 @@
+"""Migrations: once, in order, by one of several processes, and never over another version or another secret."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+import trio
+
+from csms.store import Connection, SchemaError, SecretMismatch, check_schema, migrate
+from csms.store.maintenance import prune_outbox
+from csms.store.migrations import load_migrations
+from csms.store.partitions import ensure_partitions, month_start, uuid7_lower_bound
+from csms.store.pool import run_with_owner
+
+
+async def test_a_new_database_is_migrated_by_one_of_several_at_once(empty_database: str) -> None:
+    applied: list[list[str]] = []
+
+    async def one() -> None:
+        applied.append(await migrate(empty_database, fingerprint="f"))
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(one)
+    assert sorted(applied) == [[], [], [m.version for m in load_migrations()]]
+    await check_schema(empty_database, fingerprint="f")
+
+
+async def test_another_secret_is_refused(database: str) -> None:
+    with pytest.raises(SecretMismatch, match="CSMS_SECRET_FILE"):
+        await migrate(database, fingerprint="another")
+    with pytest.raises(SecretMismatch):
+        await check_schema(database, fingerprint="another")
+
+
+async def test_a_database_without_schema_is_refused_with_one_line(empty_database: str) -> None:
+    with pytest.raises(SchemaError, match="csms migrate"):
+        await check_schema(empty_database, fingerprint="f")
+
+
+async def test_a_newer_database_is_refused(database: str) -> None:
+    async def make_newer(conn: Connection) -> None:
+        await conn.execute("INSERT INTO schema_migrations VALUES ('9999_future', 'x')")
+
+    await run_with_owner(database, make_newer)
+    with pytest.raises(SchemaError, match="newer"):
+        await migrate(database, fingerprint="x")
+
+
+async def test_a_changed_migration_is_refused(database: str) -> None:
+    async def change(conn: Connection) -> None:
+        await conn.execute("UPDATE schema_migrations SET checksum = 'x'")
+
+    await run_with_owner(database, change)
+    with pytest.raises(SchemaError, match="was changed"):
+        await migrate(database, fingerprint="x")
+
+
+async def test_every_table_of_a_tenant_forces_row_level_security(database: str) -> None:
+    async def look(conn: Connection) -> list[asyncpg.Record]:
+        await ensure_partitions(conn)
+        return await conn.fetch(
+            "SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid "
+            "WHERE a.attname = 'tenant_id' AND c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace"
+        )
+
+    tables = await run_with_owner(database, look)
+    assert len(tables) > 20
+    assert [t["relname"] for t in tables if not (t["relrowsecurity"] and t["relforcerowsecurity"])] == []
+
+
+async def test_partitions_are_made_once_and_hold_their_months(database: str) -> None:
+    async def work(conn: Connection) -> tuple[list[str], list[str]]:
+        await conn.execute("DROP TABLE samples_default")
+        await conn.execute("CREATE TABLE samples_default PARTITION OF samples DEFAULT")
+        return await ensure_partitions(conn), [
+            r[0] for r in await conn.fetch("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'samples'::regclass")
+        ]
+
+    made, present = await run_with_owner(database, work)
+    assert made == []
+    assert len(present) == 5
+
+
+def test_the_bounds_of_a_month() -> None:
+    assert month_start(2026, 13) == month_start(2027, 1)
+    assert uuid7_lower_bound(month_start(2026, 11)) < uuid7_lower_bound(month_start(2026, 12))
+
+
+async def test_old_events_are_pruned_in_chunks(database: str) -> None:
+    async def work(conn: Connection) -> tuple[int, int]:
+        await conn.execute(
+            "INSERT INTO outbox (tenant_id, type, recorded_at, data) "
+            "SELECT 1, 'test', now() - n * interval '1 day', '{}' FROM generate_series(0, 29) n"
+        )
+        return await prune_outbox(conn, 14), int(await conn.fetchval("SELECT count(*) FROM outbox"))
+
+    assert await run_with_owner(database, work) == (16, 14)
