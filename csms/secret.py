@@ -58,7 +58,7 @@ class RootSecret:
     @classmethod
     def _read(cls, path: Path) -> RootSecret:
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO must not hang us
         except FileNotFoundError:
             raise SecretError(
                 f"no root secret at {path}: restore it from the backup, or make a new one for a new database "
@@ -66,13 +66,15 @@ class RootSecret:
             ) from None
         except OSError as error:
             raise SecretError(f"cannot read the root secret {path}: {error.strerror}") from error
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             state = os.fstat(descriptor)
             if not stat.S_ISREG(state.st_mode):
                 raise SecretError(f"the root secret {path} is not a file")
             if state.st_mode & 0o077:
                 raise SecretError(f"the root secret {path} can be read by others: chmod 600 {path}")
-            key = file.read(_SIZE + 1)
+            key = os.read(descriptor, _SIZE + 1)
+        finally:
+            os.close(descriptor)
         if len(key) != _SIZE:
             raise SecretError(f"the root secret {path} must have exactly {_SIZE} bytes")
         return cls(key)

@@ -55,17 +55,11 @@ class ReplayCache:
         answers = self._answers
         answers.pop(message_id, None)
         answers[message_id] = (digest, answer, now)
+        oldest = next(iter(answers))
         if len(answers) > KEPT_ANSWERS:
-            del answers[next(iter(answers))]
-
-    def forget_older(self, now: float) -> None:
-        """Drop what is older than `KEPT_SECONDS`."""
-        answers = self._answers
-        while answers:
-            oldest = next(iter(answers))
-            if now - answers[oldest][2] <= KEPT_SECONDS:
-                return
             del answers[oldest]
+        elif now - answers[oldest][2] > KEPT_SECONDS:
+            del answers[oldest]  # one for each that comes: what is old goes as fast as it came
 
     def __len__(self) -> int:
         return len(self._answers)

@@ -48,7 +48,6 @@ class Sweeper:
         *,
         ping_interval_s: float,
         pong_timeout_s: float,
-        first_call_after_s: float = FIRST_CALL_AFTER_S,
     ) -> None:
         self._registry = registry
         self._inbound = inbound
@@ -59,7 +58,6 @@ class Sweeper:
         self._process_id = process_id
         self._ping_interval_s = ping_interval_s
         self._pong_timeout_s = pong_timeout_s
-        self._first_call_after_s = first_call_after_s
         self._liveness_every_s = min(LIVENESS_EVERY_S, ping_interval_s / 4, pong_timeout_s / 4)
         self._next_liveness = 0.0
         self._next_seen = 0.0
@@ -98,7 +96,7 @@ class Sweeper:
                 connection.close(CloseReason.REPLACED)  # a displaced one that did not answer its probe
 
     def _wake_silent(self, now: float) -> None:
-        for connection in self._registry.waiting_for_first_call(now - self._first_call_after_s):
+        for connection in self._registry.waiting_for_first_call(now - FIRST_CALL_AFTER_S):
             self._calls.become_ready(connection)
             self._calls.ask_for_boot(connection)
 

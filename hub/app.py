@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 import trio
-from quart import Response, g, request
+from quart import Response, g, has_request_context, request
 from quart_trio import QuartTrio
 from quart_trio.wrappers.request import TrioBody, TrioRequest
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -27,7 +27,7 @@ MAX_BODY: Final = 1024 * 1024
 
 _DRAINED_AT_MOST: Final = 16 * 1024 * 1024
 _BODY_TIMEOUT_S: Final = 30
-_CHANGE_TIMEOUT_S: Final = 60
+_CHANGE_TIMEOUT_S: Final = 30
 
 _PROXY_HEADERS: Final = ("Origin", "Forwarded", "Via")
 _SECURITY_HEADERS: Final = {
@@ -123,7 +123,8 @@ def make_app(hub: Hub, routes: Iterable[Route]) -> HubApp:
     @app.errorhandler(Exception)
     async def answer_failure(error: Exception) -> Response:
         incident = f"urn:uuid:{hub.ids.uuid4()}"
-        log.error("hub.request_failed", incident=incident, method=request.method, rule=str(request.url_rule), exc_info=error)
+        rule = str(request.url_rule) if has_request_context() else "websocket"
+        log.error("hub.request_failed", incident=incident, rule=rule, exc_info=error)
         return _problem_response(Problem(500, "internal-error", "something went wrong on our side", instance=incident))
 
     return app
@@ -138,7 +139,7 @@ def _view(hub: Hub, row: Route) -> Callable[..., Awaitable[Response]]:
         query = decode_query(request.query_string, row.query)
         body: Any = None
         if row.body is not None:
-            body = decode_body(bytes(await request.get_data()), request.headers.get("Content-Type", ""), row.body)
+            body = decode_body(await _body(), request.headers.get("Content-Type", ""), row.body)
         call: Call[Any, Any] = Call(hub, row, caller, path, query, body, _source())
         if row.changes and not row.waits:
             # quart-trio cancels the handler when the client goes away: a change that has begun is finished
@@ -155,6 +156,11 @@ def _view(hub: Hub, row: Route) -> Callable[..., Awaitable[Response]]:
         return Response(content, answer.status, dict(answer.headers), content_type="application/json")
 
     return view
+
+
+async def _body() -> bytes:
+    data = await request.get_data()
+    return data.encode() if isinstance(data, str) else data
 
 
 def _source() -> str:

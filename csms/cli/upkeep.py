@@ -9,7 +9,6 @@ import trio
 
 from csms.health import HealthRegistry
 from csms.postgres import EmbeddedPostgres, PostgresError
-from csms.store import SchemaError, StoreUnavailable
 from csms.store.partitions import ensure_partitions
 from csms.store.pool import run_with_owner
 
@@ -48,8 +47,8 @@ async def keep_partitions_ahead(owner_url: str) -> None:
         await trio.sleep(_PARTITIONS_EVERY_S)
         try:
             made = await run_with_owner(owner_url, ensure_partitions)
-        except (StoreUnavailable, SchemaError) as error:
-            log.warning("partitions.failed", error=str(error))  # months ahead: the next round will do
+        except Exception as error:  # noqa: BLE001 - made months ahead: nothing that fails here may end the process
+            log.error("partitions.failed", error=str(error))
         else:
             if made:
                 log.info("partitions.made", names=made)

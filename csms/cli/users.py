@@ -21,10 +21,7 @@ from csms.store import check_schema, open_store
 def set_password(arguments: Namespace) -> int:
     """`csms user set-password`."""
     settings: Settings = arguments.settings
-    if arguments.generate:
-        password = base64.urlsafe_b64encode(SystemIds(SystemClock()).token(15)).decode()
-    else:
-        password = _ask()
+    password = _make_up() if arguments.generate else _ask()
 
     async def run() -> None:
         async with open_database(settings, share=True) as database:
@@ -40,6 +37,10 @@ def set_password(arguments: Namespace) -> int:
         print(password)
     print("the password is set", file=sys.stderr)
     return 0
+
+
+def _make_up() -> str:
+    return base64.urlsafe_b64encode(SystemIds(SystemClock()).token(15)).decode()
 
 
 def _ask() -> str:

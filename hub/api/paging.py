@@ -21,6 +21,10 @@ Limit = Annotated[int, msgspec.Meta(ge=1, le=500, description="How many items at
 Cursor = Annotated[str, msgspec.Meta(max_length=512, description="The next_cursor of the page before")]
 
 
+_NO_FILTERS: Final = ("limit", "cursor", "wait")
+"""Parameters that do not change what is in the list."""
+
+
 class PageQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limit: Limit = 100
     cursor: Cursor | None = None
@@ -49,8 +53,13 @@ def page(call: Call[PQ, Any], found: Sequence[R], place: Callable[[R], object], 
     return Page([view(item) for item in items], call.hub.cursors.write(_scope(call), place(items[-1])) if more else None)
 
 
+def resume(call: Call[PQ, Any], place: object) -> str:
+    """The cursor of a list that grows at its end: read on after `place`."""
+    return call.hub.cursors.write(_scope(call), place)
+
+
 def _scope(call: Call[PQ, Any]) -> str:
     """A cursor fits this list of this tenant with these filters; the size of the pages may change on the way."""
-    filters = msgspec.json.encode(msgspec.structs.replace(call.query, limit=1, cursor=None)).decode()
+    filters = {name: value for name, value in msgspec.to_builtins(call.query).items() if name not in _NO_FILTERS}
     names = ",".join(call.path.values())
-    return f"{call.route.path}|{names}|{call.tenant_id}|{filters}"
+    return f"{call.route.path}|{names}|{call.tenant_id}|{sorted(filters.items())}"

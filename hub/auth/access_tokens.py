@@ -12,7 +12,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
 from csms.clock import Clock, Ids
-from hub.auth.permissions import Role
+from csms.store.queries.users import Role
 
 ISSUER: Final = "open-csms"
 AUDIENCE: Final = "open-csms-api"

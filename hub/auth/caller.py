@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 from uuid import UUID
 
 from csms.clock import Clock
@@ -22,6 +21,12 @@ from hub.auth.permissions import allows
 TENANT_HEADER = "X-CSMS-Tenant"
 API_KEY_HEADER = "X-API-Key"
 SLUG = re.compile(r"^[a-z0-9-]{1,40}\Z")
+
+
+class Headers(Protocol):
+    """The request's headers, by name without regard to case."""
+
+    def get(self, name: str, /) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +55,14 @@ class Caller:
 class Authenticator:
     """Finds the caller of a request. Every request is checked against the database: a disabled user is out at once."""
 
-    def __init__(
-        self, store: Store, tenants: TenantDirectory, tokens: AccessTokens, api_keys: ApiKeys, clock: Clock
-    ) -> None:
+    def __init__(self, store: Store, tenants: TenantDirectory, tokens: AccessTokens, api_keys: ApiKeys, clock: Clock) -> None:
         self._store = store
         self._tenants = tenants
         self._tokens = tokens
         self._api_keys = api_keys
         self._clock = clock
 
-    async def identify(self, headers: Mapping[str, str]) -> Caller:
+    async def identify(self, headers: Headers) -> Caller:
         """Raises Problem 401 without good credentials, 403 for a tenant that is not the caller's."""
         bearer, key = headers.get("Authorization"), headers.get(API_KEY_HEADER)
         if bearer is not None and key is not None:
@@ -83,9 +86,7 @@ class Authenticator:
         tenant_id = await self.tenant_id(claims.tenant)
         if tenant_id is None:
             raise _unauthorized("the token is not valid")
-        user = await self._store.hub.tenant_unit(
-            tenant_id, lambda conn: user_queries.find_account(conn, tenant_id, claims.sub)
-        )
+        user = await self._store.hub.tenant_unit(tenant_id, lambda conn: user_queries.find_account(conn, tenant_id, claims.sub))
         if user is None or user.disabled_at is not None or user.token_version != claims.ver:
             raise _unauthorized("the token is not valid")
         # the role of now, not of sign-in
@@ -128,9 +129,7 @@ class Authenticator:
         return None if found is None else found.tenant_id
 
 
-def _at_home(
-    kind: Literal["user", "api_key"], subject: UUID, name: str, role: Role, tenant_id: int, slug: str
-) -> Caller:
+def _at_home(kind: Literal["user", "api_key"], subject: UUID, name: str, role: Role, tenant_id: int, slug: str) -> Caller:
     if role == "admin" and slug != DEFAULT_TENANT:
         # platform admins live in the default tenant; such a row elsewhere gives no power
         raise _unauthorized("platform administrators belong to the default tenant")

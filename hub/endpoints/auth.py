@@ -31,7 +31,7 @@ class Tokens(msgspec.Struct):
     access_token: str
     refresh_token: str
     expires_in: int
-    token_type: Literal["Bearer"] = "Bearer"
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the name of a scheme (RFC 6749 section 5.1)
 
 
 class Me(msgspec.Struct):

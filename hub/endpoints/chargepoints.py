@@ -22,7 +22,9 @@ from hub.services import Hub
 
 StationPassword = Annotated[
     str,
-    Meta(min_length=16, max_length=64, pattern=r"^[\x21-\x7e]+\Z", description="16 to 64 printable characters; OCPP takes up to 40"),
+    Meta(
+        min_length=16, max_length=64, pattern=r"^[\x21-\x7e]+\Z", description="16 to 64 printable characters; OCPP takes up to 40"
+    ),
 ]
 ConnectorType = Annotated[str, Meta(min_length=1, max_length=40, description="For example cType2, cCCS2, cG105")]
 Wanted = Literal["accepted", "pending", "rejected"]
@@ -58,9 +60,9 @@ class NewChargePoint(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class ChargePointChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What is not named stays; null empties. A new password and a withdrawn registration end the connection."""
 
-    name: Name | None | UnsetType = UNSET
-    location_id: UUID | None | UnsetType = UNSET
-    password: StationPassword | None | UnsetType = UNSET
+    name: Name | UnsetType | None = UNSET
+    location_id: UUID | UnsetType | None = UNSET
+    password: StationPassword | UnsetType | None = UNSET
     generate_password: bool = False
     registration: Wanted | UnsetType = UNSET
     connectors: Connectors = []
@@ -230,9 +232,7 @@ async def _read(hub: Hub, tenant_id: int, identity: str) -> ChargePoint:
     return found
 
 
-async def _password(
-    hub: Hub, chosen: str | None, generate: bool
-) -> tuple[StoredPassword | None, str | UnsetType]:
+async def _password(hub: Hub, chosen: str | None, generate: bool) -> tuple[StoredPassword | None, str | UnsetType]:
     """The password to store, and what to show of it in the answer."""
     if chosen is not None and generate:
         raise invalid("generate_password", "cannot be combined with password")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 import msgspec
+import trio
 from msgspec import Meta
 
 from csms.commands import DomainOrder
 from csms.domain.commands import RemoteStop
 from csms.store import Connection
-from csms.store.queries import commands as command_queries
 from csms.store.queries import samples as sample_queries
 from csms.store.queries import sessions as queries
 from csms.store.queries.commands import OPEN
@@ -23,9 +23,10 @@ from hub.api.problems import conflict, not_found
 from hub.api.routing import Answer, Call, NoQuery, route
 from hub.endpoints.commands import REFUSALS, Command, WaitQuery, command_view, refused
 
-_NEWEST_VALUES = 100
+_NEWEST_VALUES: Final = 100
+_BEFORE_ALL: Final = -(2**31)
 
-_STATUSES: dict[str, tuple[SessionStatus, ...]] = {
+_STATUSES: Final[dict[str, tuple[SessionStatus, ...]]] = {
     "active": ("active",),
     "completed": ("completed",),
     "incomplete": ("incomplete",),
@@ -43,10 +44,9 @@ class SessionQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=T
     start_to: Time | None = msgspec.field(default=None, name="to")
 
 
-class SessionDetails(msgspec.Struct, frozen=True, kw_only=True):
+class SessionDetails(Session, frozen=True):
     """A session; `meter_values` are the values of its newest reading, all of them are at `/samples`."""
 
-    session: Session
     meter_values: list[Sample]
 
 
@@ -93,4 +93,141 @@ async def get_session(call: Call[NoQuery, None]) -> Answer:
     if found is None:
         raise not_found()
     session, values = found
-    return Answer(200, details(session, values))
+    return Answer(200, SessionDetails(**msgspec.structs.asdict(session), meter_values=values))
+
+
+async def list_samples(call: Call[PageQuery, None]) -> Answer:
+    tenant_id, session_id, limit = call.tenant_id, call.uuid("id"), call.query.limit
+    after = position(call, SamplePosition)
+
+    async def read(conn: Connection) -> list[tuple[SamplePosition, Sample]] | None:
+        if await queries.get_session(conn, tenant_id, session_id) is None:
+            return None
+        return await sample_queries.list_samples(conn, tenant_id, session_id, after, limit + 1)
+
+    found = await call.hub.store.hub.tenant_unit(tenant_id, read)
+    if found is None:
+        raise not_found()
+    return Answer(200, page(call, found, lambda item: item[0], lambda item: item[1]))
+
+
+async def list_events(call: Call[PageQuery, None]) -> Answer:
+    tenant_id, session_id, limit = call.tenant_id, call.uuid("id"), call.query.limit
+    after = position(call, tuple[int, bytes]) or (_BEFORE_ALL, b"")
+
+    async def read(conn: Connection) -> list[tuple[bytes, SessionEvent]] | None:
+        if await queries.get_session(conn, tenant_id, session_id) is None:
+            return None
+        return await queries.list_events(conn, tenant_id, session_id, after, limit + 1)
+
+    found = await call.hub.store.hub.tenant_unit(tenant_id, read)
+    if found is None:
+        raise not_found()
+    return Answer(200, page(call, found, lambda item: (item[1].seq_no, item[0]), lambda item: item[1]))
+
+
+async def stop_session(call: Call[WaitQuery, StopOrder]) -> Answer:
+    session = await _session(call)
+    if session.status != "active":
+        raise conflict(f"the session is {session.status} already")
+    try:
+        row = await call.hub.commands.execute(
+            call.tenant_id,
+            session.charge_point_id,
+            DomainOrder(RemoteStop(transaction_id=session.transaction_id)),
+            requested_by=call.caller.label,
+            wait_s=call.query.wait,
+            session_id=session.session_id,
+        )
+    except REFUSALS as error:
+        if not call.body.force:
+            raise refused(error) from None
+        return Answer(200, Stop(session=await _close(call, session), command=None, forced=True))
+    if row.status == "accepted" or not call.body.force:
+        # the station's own stop ends the session; it may have come already
+        return Answer(
+            202 if row.status in OPEN else 200,
+            Stop(session=await _session(call), command=command_view(row), forced=False),
+        )
+    return Answer(200, Stop(session=await _close(call, session), command=command_view(row), forced=True))
+
+
+async def _session(call: Call[WaitQuery, StopOrder]) -> Session:
+    tenant_id, session_id = call.tenant_id, call.uuid("id")
+    session = await call.hub.store.hub.tenant_unit(tenant_id, lambda conn: queries.get_session(conn, tenant_id, session_id))
+    if session is None:
+        raise not_found()
+    return session
+
+
+async def _close(call: Call[WaitQuery, StopOrder], session: Session) -> Session:
+    call.caller.require("sessions.force_stop")
+    tenant_id, now = call.tenant_id, call.hub.clock.now()
+    with trio.CancelScope(shield=True):  # bounded by the time limit of the unit
+        closed = await call.hub.store.hub.tenant_unit(
+            tenant_id, lambda conn: queries.close_by_force(conn, tenant_id, session.session_id, now)
+        )
+    return closed or await _session(call)
+
+
+ROUTES = (
+    route(
+        "GET",
+        "/api/v1/sessions",
+        list_sessions,
+        permission="sessions.read",
+        query=SessionQuery,
+        answers={200: Page[Session]},
+        tag="Sessions",
+        summary="Charging sessions, newest first",
+        description="`status=historical` means completed or incomplete.",
+    ),
+    route(
+        "GET",
+        "/api/v1/sessions/{id}",
+        get_session,
+        permission="sessions.read",
+        answers={200: SessionDetails},
+        tag="Sessions",
+        summary="One session with its newest meter values",
+    ),
+    route(
+        "GET",
+        "/api/v1/sessions/{id}/samples",
+        list_samples,
+        permission="sessions.read",
+        query=PageQuery,
+        answers={200: Page[Sample]},
+        tag="Sessions",
+        summary="All meter samples of a session, in the order of time",
+    ),
+    route(
+        "GET",
+        "/api/v1/sessions/{id}/events",
+        list_events,
+        permission="sessions.read",
+        query=PageQuery,
+        answers={200: Page[SessionEvent]},
+        tag="Sessions",
+        summary="What the station said about a session, and what it was answered",
+    ),
+    route(
+        "POST",
+        "/api/v1/sessions/{id}/stop",
+        stop_session,
+        permission="sessions.stop",
+        query=WaitQuery,
+        body=StopOrder,
+        answers={200: Stop, 202: Stop},
+        tag="Sessions",
+        summary="Stop a session",
+        description=(
+            "Sends a remote stop and waits up to `wait` seconds for the station's answer. With `force`, a session whose "
+            "station is not connected, or does not accept the stop in that time, is closed here: incomplete, stop reason "
+            "`forced`, with the last known meter value. A stop that the station reports later still completes it. An "
+            "accepted stop never closes by force: the station's own stop follows."
+        ),
+        problems={409: "the session is not active, or its charge point is not connected"},
+        waits=True,
+    ),
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -107,7 +107,7 @@ async def configure_tenant(call: Call[NoQuery, TenantConfigChange]) -> Answer:
     return Answer(200, tenant)
 
 
-async def _visible(call: Call[NoQuery, object]) -> int:
+async def _visible(call: Call[NoQuery, Any]) -> int:
     """The tenant of the path if the caller may see it: his own, or any for a platform administrator."""
     slug, caller = call.path["id"], call.caller
     if slug == caller.home_tenant:

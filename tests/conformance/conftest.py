@@ -24,11 +24,17 @@ def vector_server(
         try:
             server.start()
             with server.api() as api, server.api(STRICT) as strict, server.api(PENDING) as pending:
-                for tenant, onboarding, unknown_tokens in ((STRICT, "accept", "refuse"), (PENDING, "pending", "refuse")):
-                    api.post("/tenants", {"slug": tenant, "name": tenant})
-                    api.put(
-                        f"/tenants/{tenant}/config",
-                        {"onboarding": onboarding, "unknown_tokens": unknown_tokens, "allow_unauthenticated": True},
+                for tenant, onboarding in ((STRICT, "accept"), (PENDING, "pending")):
+                    api.post(
+                        "/tenants",
+                        {
+                            "id": tenant,
+                            "name": tenant,
+                            "onboarding": onboarding,
+                            "unknown_tokens": "refuse",
+                            "allow_unauthenticated": True,
+                            "admin": {"email": f"admin@{tenant}.test", "password": "a password for tests"},
+                        },
                     )
                 yield server, url, {DEFAULT: api, STRICT: strict, PENDING: pending}
         finally:

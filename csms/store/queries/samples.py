@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
 import asyncpg
@@ -14,10 +14,18 @@ import msgspec
 from csms.domain.metering import CONTEXTS
 from csms.store.pool import Connection
 
+Value = Annotated[
+    msgspec.Raw,
+    msgspec.Meta(
+        description="A number in `unit`, digit by digit as received; or a text (signed data, vendor text)",
+        extra_json_schema={"type": ["number", "string", "null"]},
+    ),
+]
+
 
 class Sample(msgspec.Struct, frozen=True):
-    """One value. `value` is a number in `unit`, or a text (signed data, vendor text). `timestamp` is null when the
-    station's clock was outside 1970..2100; `timestamp_text` then has what it sent."""
+    """One value. `timestamp` is null when the station's clock was outside 1970..2100; `timestamp_text` then has what it
+    sent."""
 
     timestamp: datetime | None
     timestamp_text: str | None
@@ -27,7 +35,7 @@ class Sample(msgspec.Struct, frozen=True):
     location: str
     unit: str
     format: str
-    value: Decimal | str | None
+    value: Value
 
 
 class SamplePosition(msgspec.Struct, frozen=True, array_like=True):
@@ -117,7 +125,7 @@ def _samples(rows: Sequence[asyncpg.Record]) -> list[tuple[SamplePosition, Sampl
     ]
 
 
-def _value(number: Decimal | None, text: str | None, multiplier: int) -> Decimal | str | None:
+def _value(number: Decimal | None, text: str | None, multiplier: int) -> msgspec.Raw:
     if number is None or not number.is_finite():
-        return text
-    return number.scaleb(multiplier) if multiplier else number
+        return msgspec.Raw(msgspec.json.encode(text))
+    return msgspec.Raw(str(number.scaleb(multiplier) if multiplier else number).encode())

@@ -140,6 +140,11 @@ impl Catalogue {
         &self.actions
     }
 
+    /// All member names and enumeration values of all versions, with repetitions.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.nodes.words()
+    }
+
     pub(crate) fn nodes(&self) -> &Nodes {
         &self.nodes
     }

@@ -51,7 +51,7 @@ fn inflate_part(machine: &mut Decompress, part: &[u8], end: usize, out: &mut Vec
     let mut rest = part;
     loop {
         // One byte of room beyond the limit shows that the limit is passed.
-        let room = (end + 1).saturating_sub(out.len()).min(STEP);
+        let room = end.saturating_add(1).saturating_sub(out.len()).min(STEP);
         out.reserve(room);
         let (read_before, written_before) = (machine.total_in(), out.len());
         let status = machine.decompress_vec(rest, out, FlushDecompress::Sync).map_err(|_| InflateError::Corrupt)?;

@@ -193,7 +193,7 @@ impl Assembler {
         }
         let limit = if self.message.as_ref().is_some_and(|m| m.compressed) {
             // Incompressible text grows a little when it is deflated.
-            self.max_message + self.max_message / 8 + 64
+            self.max_message.saturating_add(self.max_message / 8 + 64)
         } else {
             self.max_message
         };

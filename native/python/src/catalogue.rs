@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::fault::{Fault, invalid_payload};
-use crate::objects;
+use crate::objects::Words;
 
 /// All actions of all versions with their payload types, compiled once.
 #[pyclass(frozen, module = "gateway._native")]
@@ -16,6 +16,7 @@ pub struct Catalogue {
     pub inner: Arc<ocpp_codec::Catalogue>,
     /// Action names as Python strings, made once, by action id.
     names: Vec<Py<PyString>>,
+    words: Words,
 }
 
 impl Catalogue {
@@ -42,10 +43,10 @@ impl Catalogue {
     fn new(py: Python<'_>, tables: &[u8]) -> PyResult<Self> {
         let inner = ocpp_codec::Catalogue::new(tables).map_err(|e| PyValueError::new_err(e.to_string()))?;
         let names = inner.actions().iter().map(|a| PyString::intern(py, &a.name).unbind()).collect();
-        Ok(Self { inner: Arc::new(inner), names })
+        let words = Words::new(py, &inner);
+        Ok(Self { inner: Arc::new(inner), names, words })
     }
 
-    #[pyo3(name = "validate")]
     fn validate(&self, version: &str, action: &str, kind: &str, payload: &[u8]) -> PyResult<Option<Fault>> {
         let (version, kind) = (self.version(version)?, self::kind(kind)?);
         let outcome = self.inner.validate(version, action, kind, payload, &Limits::default());
@@ -64,6 +65,6 @@ impl Catalogue {
         let limits = Limits::default();
         let outcome = self.inner.validate(version, action, kind, payload, &limits);
         outcome.map_err(|fault| invalid_payload(py, fault))?;
-        objects::build(py, payload, &limits)
+        self.words.build(py, payload, &limits)
     }
 }

@@ -28,6 +28,7 @@ from csms.store.tenants import refresh_tenants
 from csms.tenants import TenantDirectory
 from gateway.server import VERSIONS, GatewayServices, run_gateway
 from gateway.versions import Version
+from tests.integration.gateway import frames
 
 BOOT_16 = {"chargePointVendor": "Vendor", "chargePointModel": "Model"}
 BOOT_201 = {"chargingStation": {"vendorName": "Vendor", "model": "Model"}, "reason": "PowerUp"}
@@ -135,32 +136,49 @@ class Site:
         versions: Sequence[str] = ("ocpp1.6",),
         password: str | bytes | None = None,
         path: str | None = None,
-        headers: Sequence[tuple[bytes, bytes]] = (),
-        receive_buffer: int = 4096,
     ) -> AsyncIterator[Station]:
-        sent = list(headers)
+        sent: list[tuple[bytes, bytes]] = []
         if password is not None:
             key = password.encode() if isinstance(password, str) else password
             sent.append((b"authorization", b"Basic " + b64encode(identity.encode() + b":" + key)))
-        async with trio_websocket.open_websocket(
-            "127.0.0.1",
-            self.port,
-            path or f"/ocpp/{identity}",
-            use_ssl=False,
-            subprotocols=list(versions),
-            extra_headers=sent,
-            connect_timeout=5,
-            disconnect_timeout=0.5,
-        ) as socket:
+        # the stream is ours to close: trio-websocket leaves it open when the server has closed first
+        async with await self.raw() as stream, trio.open_nursery() as nursery:
+            with trio.fail_after(5):
+                socket = await trio_websocket.wrap_client_stream(
+                    nursery, stream, "localhost", path or f"/ocpp/{identity}", subprotocols=list(versions), extra_headers=sent
+                )
             yield Station(socket)
+            with trio.move_on_after(0.5):
+                await socket.aclose()
+            nursery.cancel_scope.cancel()
 
-    async def refusal(self, identity: str = "CP1", **options: Any) -> int:
-        """The HTTP status that a handshake is refused with."""
-        try:
-            async with self.station(identity, **options):
-                return 101
-        except trio_websocket.ConnectionRejected as rejected:
-            return rejected.status_code
+    async def refusal(
+        self,
+        identity: str = "CP1",
+        *,
+        path: str | None = None,
+        password: bytes | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> int:
+        """The HTTP status that a handshake is answered with."""
+        return int((await self.answer(identity, path=path, password=password, headers=headers)).split(b" ")[1])
+
+    async def answer(
+        self,
+        identity: str,
+        *,
+        path: str | None = None,
+        password: bytes | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> bytes:
+        """The whole HTTP answer to an upgrade request, after which the connection is dropped."""
+        sent = list(headers)
+        if password is not None:
+            sent.append(frames.basic(identity, password))
+        async with await self.raw() as stream:
+            await stream.send_all(frames.request(path or f"/ocpp/{identity}", headers=sent))
+            head = await frames.read_until(stream, b"\r\n\r\n")
+            return head if head.startswith(b"HTTP/1.1 101") else head + await frames.read_all(stream)
 
     async def raw(self) -> trio.SocketStream:
         return await trio.open_tcp_stream("127.0.0.1", self.port)

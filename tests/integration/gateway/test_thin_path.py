@@ -27,7 +27,7 @@ async def test_a_station_connects_boots_and_reports(database: str, version: str)
         assert row["connected_process"] == site.services.process_id
         (connector,) = await site.rows("SELECT * FROM connectors WHERE connector_id = 1")
         assert connector["status"] == "Available"
-    
+
 
 async def test_a_closed_connection_is_offline_in_the_database(database: str) -> None:
     async with running(database) as site:

@@ -34,8 +34,9 @@ def test_upgrade_event() -> None:
             target="/ocpp/t/ST%2F1?x",
         )
     )
-    tag, method, target, headers, subprotocols, deflate = event
-    assert (tag, method, target, deflate) == (native.UPGRADE, "GET", "/ocpp/t/ST%2F1?x", True)
+    assert event[0] == native.UPGRADE
+    _, method, target, headers, subprotocols, deflate = event
+    assert (method, target, deflate) == ("GET", "/ocpp/t/ST%2F1?x", True)
     assert subprotocols == ["ocpp1.6", "ocpp2.0.1"]
     assert ("authorization", "Basic eDp5") in headers
     assert ("x-odd", "\xe9") in headers
@@ -60,7 +61,8 @@ def test_upgrade_event() -> None:
 def test_bad_request_event(data: bytes, status: int) -> None:
     connection = native.Connection(catalogue(), native.Limits())
     (event,) = connection.receive(data)
-    assert event[:2] == (native.BAD_REQUEST, status)
+    assert event[0] == native.BAD_REQUEST
+    assert event[1] == status
     assert event[3].startswith(b"HTTP/1.1 %d " % status)
     assert connection.receive(data) == []
 
@@ -206,7 +208,7 @@ def test_validate_and_decode(version: str) -> None:
 
 
 def test_decode_equals_the_standard_library() -> None:
-    data = {"vendorId": "v", "x": [0, -1, 2**70, 1.5, 1e-7, True, False, None, 'é😀\n"', {"": []}]}
+    data: dict[str, object] = {"vendorId": "v", "x": [0, -1, 2**70, 1.5, 1e-7, True, False, None, 'é😀\n"', {"": []}]}
     text = json.dumps({"customData": data}).encode()
     assert catalogue().decode("ocpp2.0.1", "Heartbeat", "request", text) == {"customData": data}
     assert catalogue().decode("ocpp1.6", "MeterValues", "request", json.dumps(METER_VALUES).encode()) == METER_VALUES
@@ -215,7 +217,7 @@ def test_decode_equals_the_standard_library() -> None:
 def test_bad_tables() -> None:
     with pytest.raises(ValueError, match="missing field"):
         native.Catalogue(b"{}")
-    with pytest.raises(ValueError, match="expected value"):
+    with pytest.raises(ValueError, match="EOF"):
         native.Catalogue(b"")
 
 

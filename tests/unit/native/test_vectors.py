@@ -29,8 +29,8 @@ def is_heartbeat(event: Event) -> bool:
 
 def is_silence_or_rpc_error(version: str, event: Event) -> bool:
     if version == "ocpp1.6":
-        return event[0] == native.DROPPED
-    return event[0] == native.REPLY and answer(event[1])[:3] == [4, "-1", "RpcFrameworkError"]
+        return event == (native.DROPPED, event[1])
+    return event[0] == native.REPLY and bool(answer(event[1])[:3] == [4, "-1", "RpcFrameworkError"])
 
 
 @both_versions
@@ -161,7 +161,8 @@ def test_22_message_at_the_limit(version: str) -> None:
     (event,) = connection.receive(frame(exact))
     assert is_heartbeat(event)
     (event,) = connection.receive(frame(exact + b" "))
-    assert event[:2] == (native.VIOLATION, 1009)
+    assert event[0] == native.VIOLATION
+    assert event[1] == 1009
     assert unframe(event[3])[1][:2] == (1009).to_bytes(2, "big")
     assert connection.receive(frame(b"[]")) == []
 
@@ -191,7 +192,8 @@ def test_56_broken_result_is_not_answered() -> None:
     connection = connect("ocpp2.0.1")
     connection.encode_call("c", "Reset", b'{"type":"Immediate"}')
     (event,) = connection.receive(text([3, "c", {"status": 5}]))
-    assert event[:2] == (native.INVALID_RESULT, "c")
+    assert event[0] == native.INVALID_RESULT
+    assert event[1] == "c"
     assert (event[2].row, event[2].path) == (14, "/status")
 
 

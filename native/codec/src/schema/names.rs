@@ -23,6 +23,23 @@ fn hash(hasher: &FixedState, name: &str) -> u64 {
     state.finish()
 }
 
+/// Equality of names. Nearly all are 4 to 16 bytes long: two overlapping words decide without a call of `memcmp`.
+#[inline]
+fn equal(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    match (a.first_chunk::<8>(), b.first_chunk::<8>(), a.last_chunk::<8>(), b.last_chunk::<8>()) {
+        (Some(a0), Some(b0), Some(a1), Some(b1)) if a.len() <= 16 => a0 == b0 && a1 == b1,
+        (None, _, _, _) => match (a.first_chunk::<4>(), b.first_chunk::<4>(), a.last_chunk::<4>(), b.last_chunk::<4>())
+        {
+            (Some(a0), Some(b0), Some(a1), Some(b1)) => a0 == b0 && a1 == b1,
+            _ => a == b,
+        },
+        _ => a == b,
+    }
+}
+
 impl NameTable {
     /// Table of distinct names; `None` if a name occurs twice or there are too many.
     #[must_use]
@@ -63,7 +80,7 @@ impl NameTable {
     pub fn find(&self, name: &str) -> Option<usize> {
         let at = hash(&self.hasher, name) as usize & (self.slots.len() - 1);
         let index = usize::from(*self.slots.get(at)?);
-        (self.names.get(index)?.as_ref() == name).then_some(index)
+        equal(self.names.get(index)?.as_bytes(), name.as_bytes()).then_some(index)
     }
 
     /// Name at `index`.

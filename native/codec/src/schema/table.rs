@@ -59,6 +59,16 @@ impl Nodes {
         self.0.get(id.0 as usize).unwrap_or(&Node::Any)
     }
 
+    /// All member names and enumeration values, with repetitions.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        let tables = self.0.iter().filter_map(|node| match node {
+            Node::Object(object) => Some(&object.names),
+            Node::String(string) => string.members.as_ref(),
+            _ => None,
+        });
+        tables.flat_map(NameTable::iter)
+    }
+
     fn push(&mut self, node: Node) -> Result<NodeId, TableError> {
         let id = u32::try_from(self.0.len()).map_err(|_| TableError("too many types".into()))?;
         self.0.push(node);

@@ -153,7 +153,7 @@ impl<'a> Validator<'_, 'a> {
         let mut count = 0;
         let mut seen = 0_u64;
         // Made only when a name outside the definition turns up.
-        let mut others = KeySet::default();
+        let mut others: Option<KeySet<'_>> = None;
         loop {
             // The name begins at its quote, after the comma and white space; good enough to order faults by.
             let at = self.scan.pos();
@@ -172,7 +172,7 @@ impl<'a> Validator<'_, 'a> {
                 if !object.open {
                     self.report(13, at, &path.then(Step::Member(&name)), "additionalProperties", "unknown field");
                 }
-                if !others.insert(name) {
+                if !others.get_or_insert_default().insert(name) {
                     return self.scan.duplicate();
                 }
                 self.scan.skip()?;

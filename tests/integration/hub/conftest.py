@@ -1,0 +1,29 @@
+"""The hub under test, on a database of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import trio
+
+from csms.secret import RootSecret
+from tests.integration.hub.harness import Person, RunningHub, running_hub
+
+
+@pytest.fixture
+async def hub(database: str, root_secret: RootSecret, nursery: trio.Nursery) -> AsyncIterator[RunningHub]:
+    async with running_hub(database, root_secret, nursery) as running:
+        yield running
+
+
+@pytest.fixture
+async def admin(hub: RunningHub) -> Person:
+    """The platform's administrator."""
+    return await hub.admin()
+
+
+@pytest.fixture
+async def boss(hub: RunningHub, admin: Person) -> Person:
+    """The administrator of a tenant `north`."""
+    return await hub.make_tenant(admin, "north")
