@@ -7,7 +7,7 @@ OCPP 2.1 (SEND, CALLRESULTERROR).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -80,12 +80,13 @@ VECTORS: dict[int, tuple[tuple[str, ...], Callable[[Scene], None]]] = {
 }
 
 
-def _cases() -> Iterator[object]:
-    for number, (versions, check) in VECTORS.items():
-        for version in versions:
-            yield pytest.param(version, check, id=f"{number}-{version.removeprefix('ocpp')}")
+CASES = [
+    pytest.param(version, check, id=f"{number}-{version.removeprefix('ocpp')}")
+    for number, (versions, check) in VECTORS.items()
+    for version in versions
+]
 
 
-@pytest.mark.parametrize(("version", "check"), _cases())
+@pytest.mark.parametrize(("version", "check"), CASES)
 def test_vector(version: str, check: Callable[[Scene], None], scene: Callable[[str], Scene]) -> None:
     check(scene(version))

@@ -17,7 +17,7 @@ import trio
 
 from csms.postgres import EmbeddedPostgres
 from tests.crash.accounts import api_differences, differences
-from tests.crash.charging import Station, fleet
+from tests.crash.charging import fleet
 from tests.crash.surroundings import in_asyncio, signal_tree
 from tests.e2e.running import RunningServer
 

@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from csms.secret import RootSecret
-from tests.integration.hub.harness import Person, RunningHub, running_hub
+from tests.integration.hub.harness import Field, Person, RunningHub, open_field, running_hub
 
 
 @pytest.fixture
@@ -27,3 +27,10 @@ async def admin(hub: RunningHub) -> Person:
 async def boss(hub: RunningHub, admin: Person) -> Person:
     """The administrator of a tenant `north`."""
     return await hub.make_tenant(admin, "north")
+
+
+@pytest.fixture
+async def field(hub: RunningHub) -> AsyncIterator[Field]:
+    """Stations on the same database."""
+    async with open_field(hub) as opened:
+        yield opened

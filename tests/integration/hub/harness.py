@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,11 @@ from csms.bus import Bus
 from csms.bus.local import LocalBus
 from csms.clock import SystemClock, SystemIds
 from csms.credentials import StationPasswords
+from csms.domain.metering import Channel, Reading
+from csms.domain.operations import ConnectStation, RecordMeterValues, StartTransaction, StopTransaction
+from csms.domain.times import parse_station_time
 from csms.health import HealthRegistry
+from csms.ledger import Ledger
 from csms.secret import STATION_PASSWORD_PEPPER, RootSecret
 from csms.settings import Settings, load_settings
 from csms.store import Connection, Store, open_store
@@ -128,6 +133,100 @@ class RunningHub:
             identity,
             self.process_id,
         )
+
+
+@dataclass
+class Field:
+    """Stations that talk to the ledger, as the gateway would have them do."""
+
+    hub: RunningHub
+    ledger: Ledger
+
+    async def tenant_id(self, slug: str) -> int:
+        rows = await self.hub.sql("SELECT tenant_id FROM tenants WHERE slug = $1", slug)
+        return int(rows[0]["tenant_id"])
+
+    async def connect(self, tenant: str, identity: str) -> int:
+        """Connect and register a station, known or not; gives its internal id."""
+        outcome = await self.ledger.commit(
+            ConnectStation(
+                tenant_id=await self.tenant_id(tenant),
+                station_id=0,
+                identity=identity,
+                process_id=self.hub.process_id,
+                ocpp_version="ocpp1.6",
+                remote_address="127.0.0.1",
+                security_profile=0,
+                create=True,
+            )
+        )
+        await self.hub.connect_station(tenant, identity)
+        return int(outcome.station_id)
+
+    async def start(self, tenant: str, station_id: int, *, tag: str = "TAG1", at: str = "2026-03-01T10:00:00Z") -> str:
+        """Start a transaction at 1000 Wh; gives its id."""
+        outcome = await self.ledger.commit(
+            StartTransaction(
+                tenant_id=await self.tenant_id(tenant),
+                station_id=station_id,
+                evse_id=1,
+                connector_id=1,
+                id_token=tag,
+                time=parse_station_time(at),
+                meter_start_wh=1000,
+            )
+        )
+        return str(outcome.transaction_id)
+
+    async def meter(self, tenant: str, station_id: int, transaction: str, *readings: Reading) -> None:
+        await self.ledger.commit(
+            RecordMeterValues(
+                tenant_id=await self.tenant_id(tenant),
+                station_id=station_id,
+                evse_id=1,
+                connector_id=1,
+                readings=list(readings),
+                payload=b"[]",
+                transaction_ref=transaction,
+            )
+        )
+
+    async def stop(self, tenant: str, station_id: int, transaction: str, *, meter_wh: int = 5000) -> None:
+        await self.ledger.commit(
+            StopTransaction(
+                tenant_id=await self.tenant_id(tenant),
+                station_id=station_id,
+                transaction_ref=transaction,
+                time=parse_station_time("2026-03-01T11:00:00Z"),
+                meter_stop_wh=meter_wh,
+                payload=b'{"meterStop":5000}',
+            )
+        )
+
+
+POWER = (Channel(), Channel("Power.Active.Import", "L1", "Outlet", "W"))
+
+
+def reading(minute: int, *values: str, second: int = 0) -> Reading:
+    """A reading of the energy register and, with two values, of the power of L1."""
+    return Reading(datetime(2026, 3, 1, 10, minute, second, tzinfo=UTC), None, 0, POWER[: len(values)], list(values))
+
+
+@asynccontextmanager
+async def open_field(hub: RunningHub) -> AsyncIterator[Field]:
+    """A ledger beside the hub, on the same database."""
+    ledger = Ledger(
+        hub.store.gateway,
+        hub.services.tenants,
+        hub.services.clock,
+        hub.services.ids,
+        transaction_id_key=bytes(32),
+        health=HealthRegistry(),
+    )
+    async with trio.open_nursery() as nursery:
+        await nursery.start(ledger.run)
+        yield Field(hub, ledger)
+        await ledger.close()
 
 
 @asynccontextmanager

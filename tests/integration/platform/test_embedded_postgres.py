@@ -148,9 +148,7 @@ def test_killed_server_and_launcher_are_recovered_from_by_the_next_start(
 
 
 @pytest.mark.slow
-def test_server_outlives_its_killed_launcher_and_is_taken_over(
-    server: Callable[..., EmbeddedPostgres], folder: Path
-) -> None:
+def test_server_outlives_its_killed_launcher_and_is_taken_over(server: Callable[..., EmbeddedPostgres], folder: Path) -> None:
     program = (
         "import sys, time\n"
         "from pathlib import Path\n"
@@ -196,9 +194,7 @@ def test_one_launcher_per_data_folder(server: Callable[..., EmbeddedPostgres]) -
     assert query(url, "SELECT 1") == 1
 
 
-def test_a_database_of_another_major_is_refused_with_what_to_do(
-    server: Callable[..., EmbeddedPostgres], folder: Path
-) -> None:
+def test_a_database_of_another_major_is_refused_with_what_to_do(server: Callable[..., EmbeddedPostgres], folder: Path) -> None:
     first = server()
     first.start(timeout=60)
     first.stop()
@@ -318,9 +314,7 @@ def test_root_copies_programs_that_its_server_cannot_reach(folder: Path) -> None
 
 
 @as_root
-def test_programs_that_the_server_user_cannot_run_are_named(
-    server: Callable[..., EmbeddedPostgres], folder: Path
-) -> None:
+def test_programs_that_the_server_user_cannot_run_are_named(server: Callable[..., EmbeddedPostgres], folder: Path) -> None:
     private = folder / "private"
     private.mkdir(mode=0o700)
     found = find_binaries(BIN, own_account(), folder / "unused").folder
@@ -332,9 +326,7 @@ def test_programs_that_the_server_user_cannot_run_are_named(
 
 
 @as_root
-def test_a_shared_folder_that_others_can_write_to_is_refused(
-    server: Callable[..., EmbeddedPostgres], folder: Path
-) -> None:
+def test_a_shared_folder_that_others_can_write_to_is_refused(server: Callable[..., EmbeddedPostgres], folder: Path) -> None:
     private = folder / "private"
     private.mkdir(mode=0o700)
     (folder / "shared").mkdir()
