@@ -32,7 +32,7 @@ test-rust: setup-dev
 
 test-python: setup-dev
 	$(BIN)/python -m pytest -q -n 2 -m "not serial"
-	$(BIN)/python -m pytest -q -m serial
+	$(BIN)/python -m pytest -q -m serial || [ $$? -eq 5 ] # 5: there are none of them
 
 lint: setup-dev ## ruff, mypy, import-linter, rustfmt, clippy, yamllint
 	$(BIN)/ruff check .

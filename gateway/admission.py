@@ -31,6 +31,8 @@ REFUSAL_STEP_S: Final = 0.25
 """A refusal of credentials leaves a multiple of this after the request came, so that its time does not tell whether the
 station exists, nor how its password is stored (attack V4)."""
 SLOW_HASHES_AT_ONCE: Final = 2
+SLOW_HASHES_WAITING: Final = 50
+"""Handshakes that may wait for a slow hash of about 100 ms; more would not be through in time."""
 RETRY_AFTER_S: Final = (5, 60)
 """Refused for lack of room: come back after a random time in this range, in seconds."""
 
@@ -93,11 +95,13 @@ class Admission:
         source = source_of(address)
         if credentials is not None and self._failures.blocked(target, source, arrived):
             return handshake.TOO_MANY_FAILURES
-        async with self._running:
-            decision = await self._decide(upgrade, target, credentials, address)
+        suspicious = self._failures.suspicious(source, arrived)
+        decision = await self._decide(upgrade, target, credentials, address, cheap_only=suspicious)
         if decision is handshake.UNAUTHORIZED and credentials is not None:
             self._failures.failed(target, source, services.clock.monotonic())
             log.info("gateway.log_in_refused", tenant=target.tenant, source=source)
+            if suspicious:
+                return handshake.TOO_MANY_FAILURES
             taken = services.clock.monotonic() - arrived
             await trio.sleep(REFUSAL_STEP_S - taken % REFUSAL_STEP_S)
         return decision
@@ -123,10 +127,10 @@ class Admission:
         return handshake.overloaded(reason, least + self._services.ids.token(1)[0] % (most - least + 1))
 
     async def _decide(
-        self, upgrade: Upgrade, target: Target, credentials: Credentials | None, address: str
+        self, upgrade: Upgrade, target: Target, credentials: Credentials | None, address: str, *, cheap_only: bool
     ) -> Admitted | NoCommonSubprotocol | Rejection:
         try:
-            who = await self._authenticate(target, credentials)
+            who = await self._authenticate(target, credentials, cheap_only=cheap_only)
         except StoreUnavailable:
             return self._overloaded("store_away")
         if isinstance(who, Rejection):
@@ -144,7 +148,8 @@ class Admission:
                 return handshake.CONFLICT
         operation = await self._connect_operation(who, target.identity, version, address)
         try:
-            connected = await _Connecting(self._services, self._submission).commit(operation)
+            async with self._running:
+                connected = await _Connecting(self._services, self._submission).commit(operation)
         except (LedgerFull, LedgerClosed):
             return self._overloaded("full")
         if connected is None:
@@ -155,8 +160,10 @@ class Admission:
             log.info("gateway.station_created", tenant=who.tenant.slug, station_id=connected.station_id)
         return Admitted(who.tenant, target.identity, version, connected)
 
-    async def _authenticate(self, target: Target, credentials: Credentials | None) -> _Authenticated | Rejection:
-        """Who asks? Raises StoreUnavailable."""
+    async def _authenticate(
+        self, target: Target, credentials: Credentials | None, *, cheap_only: bool
+    ) -> _Authenticated | Rejection:
+        """Who asks? `cheap_only`: work no slow hash. Raises StoreUnavailable."""
         tenant = self._services.tenants.by_slug(target.tenant)
         if credentials is None:
             if tenant is None or not tenant.allow_unauthenticated:
@@ -167,7 +174,7 @@ class Admission:
             return handshake.UNAUTHORIZED
         if tenant is None:
             return self._refuse_unknown(credentials)
-        return await self._with_credentials(tenant, target.identity, credentials)
+        return await self._with_credentials(tenant, target.identity, credentials, cheap_only=cheap_only)
 
     async def _without_credentials(self, tenant: TenantConfig, identity: str) -> _Authenticated | Rejection:
         record = await self._look_up(tenant, identity)
@@ -180,9 +187,13 @@ class Admission:
             return handshake.UNAUTHORIZED
         return _Authenticated(tenant, record, NO_AUTHENTICATION)
 
-    async def _with_credentials(self, tenant: TenantConfig, identity: str, credentials: Credentials) -> _Authenticated | Rejection:
+    async def _with_credentials(
+        self, tenant: TenantConfig, identity: str, credentials: Credentials, *, cheap_only: bool
+    ) -> _Authenticated | Rejection:
         record = await self._look_up(tenant, identity)
-        if record is None and tenant.onboarding != "refuse":
+        if record is None and tenant.onboarding != "refuse" and not cheap_only:
+            if self._hashes_crowded:
+                return self._overloaded("too_many_slow_hashes")
             return _Authenticated(tenant, None, BASIC_OVER_PLAIN, credentials)
         if record is None or record.retired or record.identity != identity:
             return self._refuse_unknown(credentials)
@@ -190,7 +201,17 @@ class Admission:
             if tenant.allow_unauthenticated and record.security_profile == NO_AUTHENTICATION:
                 return _Authenticated(tenant, record, NO_AUTHENTICATION)
             return self._refuse_unknown(credentials)
-        if not await self._verify(record, credentials.password) or record.security_profile > BASIC_OVER_PLAIN:
+        passwords = self._services.passwords
+        stored = (record.password_scheme, record.password_hash or b"", record.password_salt or b"", credentials.password)
+        if passwords.is_cheap(*stored):
+            right = passwords.verify(*stored)
+        elif cheap_only:
+            right = False
+        elif self._hashes_crowded:
+            return self._overloaded("too_many_slow_hashes")
+        else:
+            right = await trio.to_thread.run_sync(passwords.verify, *stored, limiter=self._slow_hashes)
+        if not right or record.security_profile > BASIC_OVER_PLAIN:
             return handshake.UNAUTHORIZED
         return _Authenticated(tenant, record, BASIC_OVER_PLAIN)
 
@@ -198,14 +219,12 @@ class Admission:
         async def work(conn: DatabaseConnection) -> StationRecord | None:
             return await find_station(conn, tenant.tenant_id, identity)
 
-        return await self._services.database.unit(work)
+        async with self._running:
+            return await self._services.database.unit(work)
 
-    async def _verify(self, record: StationRecord, password: bytes) -> bool:
-        passwords = self._services.passwords
-        asked = (record.password_scheme or "", record.password_hash or b"", record.password_salt or b"", password)
-        if passwords.is_cheap(*asked):
-            return passwords.verify(*asked)
-        return await trio.to_thread.run_sync(passwords.verify, *asked, limiter=self._slow_hashes)
+    @property
+    def _hashes_crowded(self) -> bool:
+        return self._slow_hashes.statistics().tasks_waiting >= SLOW_HASHES_WAITING
 
     def _refuse_unknown(self, credentials: Credentials) -> Rejection:
         """The same answer after the same work as for a wrong password (rule C6)."""

@@ -16,6 +16,7 @@ from csms.domain import commands
 from csms.domain.operations import ClaimCommand, FinishCommand, OperationFailed
 from csms.store.command_records import CommandRecord
 from gateway import metrics
+from gateway.connection import Connection, contained
 from gateway.station import Station
 from gateway.submission import Submission
 from gateway.supervision import split_exits
@@ -24,7 +25,6 @@ from schemas.versions import VERSIONS
 
 if TYPE_CHECKING:
     from gateway._native import Catalogue, Fault
-    from gateway.connection import Connection
     from gateway.registry import Registry
 
 log = structlog.get_logger()
@@ -59,7 +59,11 @@ class OutgoingCall:
         self.deadline = 0.0
 
     def claimed(self, outcome: object) -> None:
-        self.owner.claimed(self, outcome)
+        connection = self.station.connection
+        if connection is None:
+            self.owner.claimed(self, outcome)
+        else:
+            contained(connection, partial(self.owner.claimed, self, outcome))
 
 
 class CallQueue:
@@ -150,7 +154,7 @@ class OutgoingCalls:
             self._begin(connection, queue, queue.waiting.popleft())
 
     def claimed(self, call: OutgoingCall, outcome: object) -> None:
-        """The ledger has decided about the claim of `call`. Never raises."""
+        """The ledger has decided about the claim of `call`."""
         station, record = call.station, call.record
         queue = station.calls
         if queue is None or queue.current is not call or record is None:
@@ -205,7 +209,7 @@ class OutgoingCalls:
         if queue is None or connection is None:
             return
         call = queue.current
-        if call is not None and call in self._outstanding:
+        if call is not None and call in self._outstanding and call.action in VERSIONS[connection.ocpp_version].actions:
             connection.codec.expect(call.message_id, call.action)
 
     def lost(self, station: Station) -> None:
@@ -227,9 +231,9 @@ class OutgoingCalls:
             if call.deadline > now:
                 return
             connection = call.station.connection
-            if connection is not None:
-                connection.codec.forget(call.message_id)
             self._release(call)
+            if connection is not None:
+                contained(connection, partial(connection.codec.forget, call.message_id))
             if connection is not None and connection.epoch == call.epoch:
                 self._end(call, "timed_out", error="the station did not answer in time")
             else:
@@ -307,6 +311,9 @@ class OutgoingCalls:
         if call is None or call.message_id != message_id or call not in self._outstanding:
             return None
         self._release(call)
+        newest = connection.station.connection
+        if newest is not None and newest is not connection:
+            newest.codec.forget(message_id)
         return call
 
     def _release(self, call: OutgoingCall) -> None:

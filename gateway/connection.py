@@ -6,6 +6,7 @@ station waits for the store (rule T2).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -13,10 +14,11 @@ import trio
 
 from csms.clock import Clock
 from csms.domain.operations import Registration
-from csms.tenants import TenantConfig
+from csms.tenants import TenantConfig, TenantDirectory
 from gateway import _native, metrics
 from gateway._native import CALL, CLOSED, ERROR, INVALID_CALL, INVALID_RESULT, PONG, REPLY, RESULT, UNMATCHED, VIOLATION
 from gateway.closing import CloseReason
+from gateway.supervision import split_exits
 
 if TYPE_CHECKING:
     from gateway._native import _Event
@@ -36,6 +38,8 @@ FRAMES_PER_TURN: Final = 16
 LINGER_S: Final = 2.0
 """Seconds that a refused or faulty peer gets to read our last bytes before the socket is closed."""
 LINGER_BYTES: Final = 1024 * 1024
+PROBE: Final = b"displaced"
+"""Payload of the ping that asks a displaced connection whether anybody is still there."""
 LONGEST_CLOSE_TEXT: Final = 120
 
 _KINDS: Final = {
@@ -58,6 +62,7 @@ class Connection:
     """The server side of one authenticated socket. It is also the context that version modules see (`StationContext`)."""
 
     __slots__ = (
+        "_tenant",
         "boot_asked",
         "calls",
         "clock",
@@ -77,7 +82,7 @@ class Connection:
         "reported",
         "retiring",
         "station",
-        "tenant",
+        "tenants",
         "version",
         "wire",
     )
@@ -89,6 +94,7 @@ class Connection:
         codec: _native.Connection,
         station: Station,
         tenant: TenantConfig,
+        tenants: TenantDirectory,
         identity: str,
         epoch: int,
         version: Version,
@@ -101,7 +107,8 @@ class Connection:
         self.wire = wire
         self.codec = codec
         self.station = station
-        self.tenant = tenant
+        self._tenant = tenant
+        self.tenants = tenants
         self.identity = identity
         self.epoch = epoch
         self.version = version
@@ -127,6 +134,11 @@ class Connection:
         self.closing: CloseReason | None = None
         self.retiring: CloseReason | None = None
         """Close with this reason as soon as the CALL under way is answered; new ones are not taken."""
+
+    @property
+    def tenant(self) -> TenantConfig:
+        """The tenant's settings as they are now."""
+        return self.tenants.by_id(self.station.key[0]) or self._tenant
 
     @property
     def tenant_id(self) -> int:
@@ -209,7 +221,8 @@ class Connection:
         elif event[0] == INVALID_RESULT:
             self.calls.on_invalid_result(self, event[1], event[2])
         elif event[0] == PONG:
-            self.registry.displaced_answered(self)
+            if event[1] == PROBE:
+                self.registry.displaced_answered(self)
         elif event[0] == UNMATCHED:
             log.debug("gateway.unmatched_answer", station_id=self.station_id, message_type=event[2])
         elif event[0] == CLOSED:
@@ -236,7 +249,7 @@ class Connection:
     def become_displaced(self) -> None:
         """A newer connection has taken over: ask the old one whether anybody is still there (rule C10)."""
         self.displaced = True
-        self.wire.send(self.codec.ping(b"displaced"))
+        self.wire.send(self.codec.ping(PROBE))
 
     def ping(self, now: float) -> None:
         self.pinged = now
@@ -272,9 +285,21 @@ class Connection:
             self.station.room.set()
             self.station.room = None
 
-    async def linger(self) -> None:
-        """After a violation: let the peer read our close frame before unread bytes turn the close into a reset."""
-        await linger(self.wire)
+
+def contained(connection: Connection, act: Callable[[], None]) -> None:
+    """Do something to one connection on behalf of all: what it raises ends that connection only (supervision.md 3.0).
+
+    For the tasks and callbacks that serve every station, which no single one may end.
+    """
+    try:
+        act()
+    except BaseException as error:
+        passing, ours = split_exits(error)
+        if ours is not None:
+            log.error("gateway.connection_failed", identity=connection.identity, exc_info=ours)
+            connection.abort(CloseReason.INTERNAL_ERROR)
+        if passing is not None:
+            raise passing from None
 
 
 async def linger(wire: Wire) -> None:

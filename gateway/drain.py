@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import structlog
@@ -10,6 +11,7 @@ import trio
 from csms.clock import Ids
 from gateway.calls import OutgoingCalls
 from gateway.closing import CloseReason
+from gateway.connection import contained
 from gateway.registry import Registry
 
 log = structlog.get_logger()
@@ -30,12 +32,12 @@ async def drain(registry: Registry, calls: OutgoingCalls, ids: Ids, budget_s: fl
         waiting = list(registry.connections)
         for start in range(0, len(waiting), BATCH):
             for connection in waiting[start : start + BATCH]:
-                connection.retire(CloseReason.RESTART)
+                contained(connection, partial(connection.retire, CloseReason.RESTART))
             await trio.sleep(BATCH_EVERY_S * (0.5 + ids.token(1)[0] / 256))
         with trio.move_on_after(FINISH_S):
             await registry.wait_until(lambda: not registry.finishing)
         for connection in list(registry.connections):
-            connection.close(CloseReason.RESTART)
+            contained(connection, partial(connection.close, CloseReason.RESTART))
         await registry.wait_until(lambda: not registry.connections)
     if scope.cancelled_caught:
         log.warning("gateway.drain_deadline", connections=len(registry.connections))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -16,6 +17,7 @@ import structlog
 from csms.clock import Clock, Ids
 from csms.domain.operations import Booted, OperationFailed, QuarantineFrame
 from gateway import metrics
+from gateway.connection import Connection, contained
 from gateway.effects import Commit, Hold, Reply
 from gateway.replay import FRESH
 from gateway.station import Station
@@ -27,7 +29,6 @@ from schemas.versions import VERSIONS
 if TYPE_CHECKING:
     from gateway._native import Catalogue, Fault
     from gateway.calls import OutgoingCalls
-    from gateway.connection import Connection
 
 log = structlog.get_logger()
 
@@ -74,10 +75,13 @@ class InboundCall:
         self.since = 0.0
 
     def committed(self, outcome: object) -> None:
-        self.origin.inbound.committed(self, outcome)
+        """Called by the ledger, whose other callers must not notice what goes wrong here."""
+        origin = self.origin
+        contained(origin, partial(origin.inbound.committed, self, outcome))
 
     def quarantined(self, outcome: object) -> None:
-        self.origin.inbound.quarantined(self, outcome)
+        origin = self.origin
+        contained(origin, partial(origin.inbound.quarantined, self, outcome))
 
 
 class InboundCalls:
@@ -162,7 +166,7 @@ class InboundCalls:
             yield call.origin.station
 
     def committed(self, call: InboundCall, outcome: object) -> None:
-        """The ledger is done with the operation of `call`. Never raises."""
+        """The ledger is done with the operation of `call`."""
         self._release(call)
         station = call.origin.station
         if station.running is not call:
@@ -182,7 +186,7 @@ class InboundCalls:
         self._continue(station)
 
     def quarantined(self, call: InboundCall, outcome: object) -> None:
-        """The frame of `call` is in quarantine: now its refusal may leave. Never raises."""
+        """The frame of `call` is in quarantine: now its refusal may leave."""
         self._release(call)
         station = call.origin.station
         if station.running is not call:

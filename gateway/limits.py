@@ -55,7 +55,13 @@ class FailedLogins:
         self._sources = WindowCounter(FAILURES_PER_SOURCE, FAILURE_WINDOW_S)
 
     def blocked(self, identity: tuple[str, str], source: str, now: float) -> bool:
-        return self._sources.exhausted(source, now) or self._pairs.exhausted((identity, source), now)
+        """This source has tried this identity too often."""
+        return self._pairs.exhausted((identity, source), now)
+
+    def suspicious(self, source: str, now: float) -> bool:
+        """This source has failed too often altogether: no slow hash is worked for it any more. Honest stations behind the
+        same address still come in when their password is cheap to check."""
+        return self._sources.exhausted(source, now)
 
     def failed(self, identity: tuple[str, str], source: str, now: float) -> None:
         self._sources.count(source, now)

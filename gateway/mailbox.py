@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from csms.store import Database, StoreUnavailable
 from csms.store.command_records import CommandRecord, load_command, queued_for_process
 from gateway.calls import OutgoingCalls
 from gateway.closing import CloseReason
+from gateway.connection import contained
 from gateway.registry import Registry
 
 log = structlog.get_logger()
@@ -105,8 +107,9 @@ class Mailbox:
                     while True:
                         order = _read(await bodies.receive(), DisconnectOrder)
                         station = None if order is None else registry.find((order.tenant_id, order.station_id))
-                        if order is not None and station is not None and station.connection is not None:
-                            station.connection.close(CloseReason.OPERATOR, order.reason)
+                        connection = None if station is None else station.connection
+                        if order is not None and connection is not None:
+                            contained(connection, partial(connection.close, CloseReason.OPERATOR, order.reason))
             except (BusUnavailable, trio.EndOfChannel):
                 await trio.sleep(RETRY_S)
 

@@ -9,6 +9,7 @@ import structlog
 import trio
 
 from csms.clock import Clock
+from csms.tenants import TenantDirectory
 from gateway import _native, metrics
 from gateway.admission import Admission, Admitted, NoCommonSubprotocol
 from gateway.calls import OutgoingCalls
@@ -41,6 +42,7 @@ class Reception:
         inbound: InboundCalls,
         calls: OutgoingCalls,
         clock: Clock,
+        tenants: TenantDirectory,
         writers: trio.Nursery,
         handshake_timeout_s: float,
     ) -> None:
@@ -50,6 +52,7 @@ class Reception:
         self._inbound = inbound
         self._calls = calls
         self._clock = clock
+        self._tenants = tenants
         self._writers = writers
         self._handshake_timeout_s = handshake_timeout_s
         self._limits = _native.Limits()
@@ -65,6 +68,8 @@ class Reception:
             if connection is not None:
                 reason = await connection.read()
                 if reason is CloseReason.VIOLATION:
+                    connection.closing = reason
+                    self._registry.forget(connection, reason, self._calls)
                     await linger(wire)
         except BaseException as error:
             passing, ours = split_exits(error)
@@ -86,15 +91,15 @@ class Reception:
         """The handshake; None when it failed."""
         outcome = "timeout"
         connection = None
-        metrics.HANDSHAKES_RUNNING.inc()
         with trio.move_on_after(self._handshake_timeout_s) as scope:
             self._make_room()
             self._half_open[scope] = None
+            metrics.HANDSHAKES_RUNNING.set(len(self._half_open))
             try:
                 outcome, connection = await self._shake_hands(wire, address)
             finally:
                 self._half_open.pop(scope, None)
-        metrics.HANDSHAKES_RUNNING.dec()
+                metrics.HANDSHAKES_RUNNING.set(len(self._half_open))
         metrics.HANDSHAKES.labels(outcome).inc()
         return connection
 
@@ -149,6 +154,7 @@ class Reception:
             codec=codec,
             station=self._registry.station((admitted.tenant.tenant_id, connected.station_id), connected.registration),
             tenant=admitted.tenant,
+            tenants=self._tenants,
             identity=admitted.identity,
             epoch=connected.epoch,
             version=version,

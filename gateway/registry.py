@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -13,13 +14,13 @@ from csms.clock import Clock
 from csms.domain.operations import DisconnectStation, RecordStationEvent, Registration
 from gateway import metrics
 from gateway.closing import CloseReason
+from gateway.connection import Connection, contained
 from gateway.replay import KEPT_SECONDS
 from gateway.station import Station, StationKey
 from gateway.submission import Submission
 
 if TYPE_CHECKING:
     from gateway.calls import OutgoingCalls
-    from gateway.connection import Connection
 
 log = structlog.get_logger()
 
@@ -77,9 +78,9 @@ class Registry:
         self.unready[connection] = None
         metrics.CONNECTIONS.labels(connection.ocpp_version).inc()
         if previous is not None and previous.closing is None:
-            previous.become_displaced()
+            contained(previous, previous.become_displaced)
             self.ending[previous] = self._clock.monotonic() + CLOSE_TIMEOUT_S
-        calls.moved(station)
+        contained(connection, partial(calls.moved, station))
         return True
 
     def displaced_answered(self, old: Connection) -> None:

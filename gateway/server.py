@@ -94,6 +94,7 @@ async def run_gateway(
                     inbound=inbound,
                     calls=calls,
                     clock=services.clock,
+                    tenants=services.tenants,
                     writers=connections,
                     handshake_timeout_s=settings.handshake_timeout_s,
                 )

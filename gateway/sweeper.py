@@ -6,6 +6,7 @@ No station has a timer of its own. Passes over all stations are made in chunks w
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Final
 from uuid import UUID
@@ -17,7 +18,7 @@ from csms.domain.operations import SeeStations
 from csms.ledger import Ledger
 from gateway.calls import OutgoingCalls
 from gateway.closing import CloseReason
-from gateway.connection import Connection
+from gateway.connection import Connection, contained
 from gateway.inbound import InboundCalls
 from gateway.registry import Registry
 from gateway.submission import Submission
@@ -85,27 +86,28 @@ class Sweeper:
     def _close_held(self, now: float) -> None:
         most = int(STORE_AWAY_CLOSES_PER_SECOND * TICK_S)
         for station in islice(self._inbound.stations_held_too_long(now), most):
-            if station.connection is not None:
-                station.connection.close(CloseReason.STORE_AWAY)
+            connection = station.connection
+            if connection is not None:
+                contained(connection, partial(connection.close, CloseReason.STORE_AWAY))
 
     def _end_overdue(self, now: float) -> None:
         for connection in self._registry.overdue(now):
             if connection.closing is not None:
                 connection.abort(connection.closing)
-            else:
-                connection.close(CloseReason.REPLACED)  # a displaced one that did not answer its probe
+            else:  # a displaced one that did not answer its probe
+                contained(connection, partial(connection.close, CloseReason.REPLACED))
 
     def _wake_silent(self, now: float) -> None:
         for connection in self._registry.waiting_for_first_call(now - FIRST_CALL_AFTER_S):
-            self._calls.become_ready(connection)
-            self._calls.ask_for_boot(connection)
+            contained(connection, partial(self._calls.become_ready, connection))
+            contained(connection, partial(self._calls.ask_for_boot, connection))
 
     async def _check_liveness(self, now: float) -> None:
         for number, connection in enumerate(list(self._registry.connections)):
             if number % CHUNK == CHUNK - 1:
                 await trio.lowlevel.checkpoint()
             if connection.closing is None and connection.wire.end is None:
-                self._check_one(connection, now)
+                contained(connection, partial(self._check_one, connection, now))
 
     def _check_one(self, connection: Connection, now: float) -> None:
         if connection.pinged > connection.heard:

@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from csms.store import StoreUnavailable
 from hub import metrics
 from hub.api.decoding import decode_body, decode_query
-from hub.api.problems import MEDIA_TYPE, Problem, unavailable
+from hub.api.problems import MEDIA_TYPE, Problem, not_found, unavailable
 from hub.api.routing import Call, Document, Route
 from hub.services import Hub
 
@@ -136,6 +136,8 @@ def _view(hub: Hub, row: Route) -> Callable[..., Awaitable[Response]]:
         if row.permission is not None:
             caller = await hub.authenticator.identify(request.headers)
             caller.require(row.permission)
+        if any("\0" in value for value in path.values()):
+            raise not_found()  # PostgreSQL stores no NUL, so nothing is called that
         query = decode_query(request.query_string, row.query)
         body: Any = None
         if row.body is not None:

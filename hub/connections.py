@@ -105,6 +105,8 @@ class Connection(TCPServer):
             )
             await self.idle_task.restart(task_group, self._idle_timeout)
             await self._read_data()
+            # the peer is gone: nothing to wait for but the handler, which is told so
+            await self.idle_task.stop()
         await self._close()
 
 

@@ -9,7 +9,7 @@ from argparse import Namespace
 
 import trio
 
-from csms.accounts import MAX_PASSWORD, BadPassword, UnknownUser
+from csms.accounts import MAX_PASSWORD, BadPassword, UnknownUser, check_password
 from csms.accounts import set_password as store_password
 from csms.cli.database import load_secret, open_database
 from csms.cli.failure import CommandError
@@ -22,6 +22,10 @@ def set_password(arguments: Namespace) -> int:
     """`csms user set-password`."""
     settings: Settings = arguments.settings
     password = _make_up() if arguments.generate else _ask()
+    try:
+        check_password(password)
+    except BadPassword as error:
+        raise CommandError(str(error)) from None
 
     async def run() -> None:
         async with open_database(settings, share=True) as database:
@@ -29,7 +33,7 @@ def set_password(arguments: Namespace) -> int:
             async with open_store(database.url, hub_dsn=settings.database_hub_url, connections=1) as store:
                 try:
                     await store_password(store, arguments.tenant, arguments.email, password)
-                except (UnknownUser, BadPassword) as error:
+                except UnknownUser as error:
                     raise CommandError(str(error)) from None
 
     trio.run(run)

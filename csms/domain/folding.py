@@ -36,7 +36,7 @@ def fold_start(session: SessionState, op: StartTransaction, decision: Decision) 
     session.start_meter_wh = session.last_meter_wh = Decimal(op.meter_start_wh)
     session.last_meter_time = op.time.ts
     session.energy_wh = Decimal(0)
-    session.first_seq = session.last_seq = START_SEQ
+    session.first_seq = session.last_seq = session.started_seq = START_SEQ
     session.event_count = 1
     _fold_token(session, op.id_token, None, decision)
     _fold_doubt(session, op.time, op.suspect)
@@ -89,9 +89,9 @@ def fold_event(session: SessionState, op: RecordTransactionEvent, decision: Deci
     session.first_seq = op.seq_no if session.first_seq is None else min(session.first_seq, op.seq_no)
     session.last_seq = op.seq_no if session.last_seq is None else max(session.last_seq, op.seq_no)
     if op.type == "Started":
-        session.flag("started")
+        session.started_seq = op.seq_no
     if op.type == "Started" or (
-        "started" not in session.flags and (session.start_time is None or _before(op.time.ts, session.start_time))
+        session.started_seq is None and (session.start_time is None or _before(op.time.ts, session.start_time))
     ):
         session.start_time, session.start_time_text = op.time.ts, op.time.text
     if op.evse_id is not None:
@@ -153,7 +153,7 @@ def _fold_readings(session: SessionState, seq_no: int, readings: Sequence[Readin
 def _fold_completeness(session: SessionState) -> None:
     """Complete = Started, Ended, and every number between (rule Y5)."""
     span = (session.ended_seq or 0) - (session.first_seq or 0) + 1
-    whole = "started" in session.flags and session.event_count >= span
+    whole = session.started_seq is not None and session.event_count >= span
     if whole:
         session.flags = [f for f in session.flags if f != "missing_events"]
     else:

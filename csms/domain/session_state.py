@@ -45,6 +45,7 @@ class SessionState(msgspec.Struct):
     command_id: UUID | None = None
     first_seq: int | None = None
     last_seq: int | None = None
+    started_seq: int | None = None
     ended_seq: int | None = None
     event_count: int = 0
     flags: list[str] = []

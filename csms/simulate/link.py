@@ -6,11 +6,11 @@ from base64 import b64encode
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import msgspec
 import trio
-from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError, WebSocketConnection, open_websocket_url
+from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError, WebSocketConnection, wrap_client_stream
 
 from csms.simulate.report import Ledger
 
@@ -166,25 +166,54 @@ def _text(parts: list[msgspec.Raw], index: int) -> str:
 @asynccontextmanager
 async def open_link(url: str, identity: str, subprotocol: str, password: str | None, ledger: Ledger) -> AsyncGenerator[Link, None]:
     """Connect as `identity`. Raises LinkRefused; what breaks later shows as LinkLost to those who use the link."""
+    address = urlsplit(url)
+    secure = address.scheme == "wss"
+    port = address.port or (443 if secure else 80)
+    resource = f"{address.path.rstrip('/')}/{quote(identity, safe='')}"
     headers = []
     if password is not None:
         headers.append((b"Authorization", b"Basic " + b64encode(f"{identity}:{password}".encode())))
-    connected = False
+    stream = await _open_stream(address.hostname or "", port, secure=secure)
+    refusal: str | None = None
     try:
-        async with open_websocket_url(
-            f"{url.rstrip('/')}/{quote(identity, safe='')}",
-            subprotocols=[subprotocol],
-            extra_headers=headers,
-            max_message_size=_MAX_MESSAGE,
-            connect_timeout=_CONNECT_TIMEOUT,
-            disconnect_timeout=_CLOSE_TIMEOUT,
-        ) as socket:
-            connected = True
-            if socket.subprotocol != subprotocol:
-                raise LinkRefused(f"the CSMS does not speak {subprotocol}")
-            yield Link(socket, ledger)
-    except ConnectionRejected as refused:
-        raise LinkRefused(f"HTTP {refused.status_code}") from None
-    except (HandshakeError, ConnectionClosed, OSError) as failed:
-        if not connected:
-            raise LinkRefused(f"no connection ({type(failed.__cause__ or failed).__name__})") from None
+        async with trio.open_nursery() as nursery:
+            try:
+                with trio.fail_after(_CONNECT_TIMEOUT):
+                    socket = await wrap_client_stream(
+                        nursery,
+                        stream,
+                        f"{address.hostname}:{port}",
+                        resource,
+                        subprotocols=[subprotocol],
+                        extra_headers=headers,
+                        max_message_size=_MAX_MESSAGE,
+                    )
+            except ConnectionRejected as rejected:
+                refusal = f"HTTP {rejected.status_code}"
+            except (HandshakeError, ConnectionClosed, trio.TooSlowError) as failed:
+                refusal = f"no handshake ({type(failed).__name__})"
+            else:
+                if socket.subprotocol != subprotocol:
+                    refusal = f"the CSMS does not speak {subprotocol}"
+                else:
+                    yield Link(socket, ledger)
+                    with trio.move_on_after(_CLOSE_TIMEOUT):
+                        await socket.aclose()
+            nursery.cancel_scope.cancel()
+    except* ConnectionClosed:
+        pass  # trio-websocket's reader may end with it; those who use the link have been told
+    finally:
+        # trio-websocket leaves the socket of a connection that was cut to the garbage collector
+        await trio.aclose_forcefully(stream)
+    if refusal is not None:
+        raise LinkRefused(refusal)
+
+
+async def _open_stream(host: str, port: int, *, secure: bool) -> trio.SocketStream | trio.SSLStream[trio.SocketStream]:
+    try:
+        with trio.fail_after(_CONNECT_TIMEOUT):
+            if secure:
+                return await trio.open_ssl_over_tcp_stream(host, port)
+            return await trio.open_tcp_stream(host, port)
+    except (OSError, trio.TooSlowError) as failed:
+        raise LinkRefused(f"no connection ({type(failed).__name__})") from None

@@ -47,6 +47,7 @@ _SESSION_COLUMNS: Final = (
     ("command_id", "uuid"),
     ("first_seq", "int4"),
     ("last_seq", "int4"),
+    ("started_seq", "int4"),
     ("ended_seq", "int4"),
     ("event_count", "int4"),
     ("flags", "text"),

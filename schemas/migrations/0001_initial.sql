@@ -199,6 +199,7 @@ CREATE TABLE sessions (
     command_id           uuid,
     first_seq            integer,
     last_seq             integer,
+    started_seq          integer,
     ended_seq            integer,
     event_count          integer NOT NULL DEFAULT 0,
     flags                text[] NOT NULL DEFAULT '{}',

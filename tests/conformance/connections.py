@@ -58,15 +58,18 @@ def client_prefers(scene: Scene) -> None:
 def no_common_subprotocol(scene: Scene) -> None:
     """60: a handshake without a sub-protocol and then a close, or a refusal before the upgrade (rule C5)."""
     with pytest.raises((Refused, Closed)) as ended:
-        _subprotocol_until_closed(scene)
+        _served_without_subprotocol(scene)
     if isinstance(ended.value, Refused):
         assert ended.value.status in (400, 404, 426)
 
 
-def _subprotocol_until_closed(scene: Scene) -> None:
+def _served_without_subprotocol(scene: Scene) -> None:
     wire = Wire.connect(scene.server.ocpp_port, f"/ocpp/{scene.identity()}", "foo")
-    assert wire.subprotocol is None
-    wire.receive()
+    try:
+        assert wire.subprotocol is None
+        wire.receive()
+    finally:
+        wire.close()
 
 
 def bad_identities(scene: Scene) -> None:

@@ -2,7 +2,7 @@
 
 Elsewhere: 32 (kill -9 after the commit) and 64 (the store stopped) are tests/crash, which does both under load.
 Not here, because what they need does not exist yet: 33 needs two gateway processes that share Redis; 53 to 55 are
-OCPP 2.1 (SEND, CALLRESULTERROR).
+OCPP 2.1 (SEND, CALLRESULTERROR). Of 43, the GetTransactionStatus that follows is missing with that message.
 """
 
 from __future__ import annotations

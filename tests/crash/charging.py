@@ -11,12 +11,15 @@ from random import Random
 from typing import Any
 
 import trio
-from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, open_websocket_url
+
+from csms.simulate.link import Answer, CallRefused, CallTimedOut, Link, LinkLost, LinkRefused, open_link
+from csms.simulate.report import Ledger
 
 READINGS = 5  # in a transaction, between its start and its end
 STEP_WH = 11
 ANSWER_TIMEOUT = 35.0  # seconds; longer than the server holds answers
 Message = tuple[str, dict[str, Any]]
+Script = Generator[Message, dict[str, Any], None]
 
 
 @dataclass(slots=True)
@@ -51,41 +54,42 @@ class Station:
             unanswered: Message | None = next(script)
             while unanswered is not None:
                 try:
-                    async with open_websocket_url(
-                        f"{url}/{self.identity}", subprotocols=[self.version], connect_timeout=10, disconnect_timeout=1
-                    ) as socket:
+                    async with open_link(url, self.identity, self.version, None, Ledger()) as link:
                         self.connections += 1
-                        while unanswered is not None:
-                            answer = await self._call(socket, unanswered)
-                            try:
-                                unanswered = script.send(answer)
-                            except StopIteration:
-                                unanswered = None
-                            await trio.sleep(self.pause * self.chance.uniform(0.5, 1.5))
-                except (HandshakeError, ConnectionClosed, OSError, trio.TooSlowError):
-                    await trio.sleep(self.chance.uniform(0.1, 0.6))
+                        unanswered = await self._charge_on(link, script, unanswered)
+                except LinkRefused:
+                    pass  # the server is down, or says that it cannot serve now
+                await trio.sleep(self.chance.uniform(0.1, 0.6))
         finally:
             script.close()
 
-    async def _call(self, socket: WebSocketConnection, message: Message) -> dict[str, Any]:
+    async def _charge_on(self, link: Link, script: Script, unanswered: Message | None) -> Message | None:
+        """Send message after message until the link is lost; gives the one without an answer, None at the end."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(link.serve, _obey_nothing)
+            try:
+                while unanswered is not None:
+                    answer = await self._call(link, unanswered)
+                    unanswered = _following(script, answer)
+                    await trio.sleep(self.pause * self.chance.uniform(0.5, 1.5))
+            except (LinkLost, CallTimedOut):
+                pass
+            except CallRefused as refused:
+                self.refused.append(str(refused))
+            nursery.cancel_scope.cancel()
+        return unanswered
+
+    async def _call(self, link: Link, message: Message) -> dict[str, Any]:
         action, payload = message
-        # half of the stations repeat with the same id, half make a new one (ocpp-j-rules section 4)
+        # a repeat comes with the same id from some stations and with a new one from others (ocpp-j-rules section 4)
         stable = f"{len(self.transactions)}-{len(self.acknowledged_at)}"
         message_id = stable if self.chance.random() < 0.5 else f"{stable}-{self.chance.randrange(10**9)}"
-        await socket.send_message(json.dumps([2, message_id, action, payload]))
-        with trio.fail_after(ANSWER_TIMEOUT):
-            while True:
-                answer = json.loads(await socket.get_message())
-                if answer[1] != message_id:
-                    continue
-                if answer[0] == 3:
-                    self.acknowledged_at.append(trio.current_time())
-                    content: dict[str, Any] = answer[2]
-                    return content
-                self.refused.append(f"{action}: {answer[2:]}")
-                raise trio.TooSlowError  # a refusal is repeated on a new connection, as no answer would be
+        answer = await link.call(message_id, action, json.dumps(payload).encode(), ANSWER_TIMEOUT)
+        self.acknowledged_at.append(trio.current_time())
+        content: dict[str, Any] = json.loads(answer)
+        return content
 
-    def _script(self) -> Generator[Message, dict[str, Any], None]:
+    def _script(self) -> Script:
         yield self._boot()
         register = self.chance.randrange(1_000_000)
         for number in count(1):
@@ -103,7 +107,7 @@ class Station:
             return "BootNotification", {"chargePointVendor": "Crash", "chargePointModel": "C"}
         return "BootNotification", {"chargingStation": {"vendorName": "Crash", "model": "C"}, "reason": "PowerUp"}
 
-    def _charge16(self, transaction: Transaction, name: str) -> Generator[Message, dict[str, Any], None]:
+    def _charge16(self, transaction: Transaction, name: str) -> Script:
         start = {"connectorId": 1, "idTag": "CRASH", "meterStart": transaction.start_wh, "timestamp": now()}
         answer = yield "StartTransaction", start
         transaction.transaction_id = str(answer["transactionId"])
@@ -121,7 +125,7 @@ class Station:
         stop = {"transactionId": answer["transactionId"], "meterStop": transaction.stop_wh, "timestamp": now()}
         yield "StopTransaction", stop
 
-    def _charge201(self, transaction: Transaction, name: str) -> Generator[Message, dict[str, Any], None]:
+    def _charge201(self, transaction: Transaction, name: str) -> Script:
         transaction.transaction_id = name
         transaction.readings.append((now(), transaction.start_wh))
         token = {"idToken": "CRASH", "type": "ISO14443"}
@@ -150,6 +154,17 @@ class Station:
             "meterValue": [{"timestamp": timestamp, "sampledValue": [{"value": register}]}],
             **more,
         }
+
+
+def _following(script: Script, answer: dict[str, Any]) -> Message | None:
+    try:
+        return script.send(answer)
+    except StopIteration:
+        return None
+
+
+def _obey_nothing(action: str, payload: bytes) -> Answer:
+    return Answer(error="NotSupported")
 
 
 def now() -> str:

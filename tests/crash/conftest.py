@@ -35,9 +35,9 @@ def own_postgres() -> Iterator[EmbeddedPostgres]:
 
 @pytest.fixture
 def crash_server(
-    own_postgres: EmbeddedPostgres, root_secret: RootSecret, tmp_path: Path
+    request: pytest.FixtureRequest, own_postgres: EmbeddedPostgres, root_secret: RootSecret, tmp_path: Path
 ) -> Iterator[tuple[RunningServer, EmbeddedPostgres, str]]:
-    """A running server, its PostgreSQL, and the URL of its database."""
+    """A running server, its PostgreSQL, and the URL of its database. A parameter adds settings."""
     execute(own_postgres.url("postgres", "postgres"), "CREATE DATABASE crash OWNER csms")
     url = own_postgres.url("crash")
 
@@ -48,7 +48,8 @@ def crash_server(
     secret_file = tmp_path / "secret"
     secret_file.touch(mode=0o600)
     secret_file.write_bytes(bytes(range(32)))
-    server = RunningServer(tmp_path, {"CSMS_DATABASE_URL": url, "CSMS_SECRET_FILE": str(secret_file)})
+    more: dict[str, str] = getattr(request, "param", {})
+    server = RunningServer(tmp_path, {"CSMS_DATABASE_URL": url, "CSMS_SECRET_FILE": str(secret_file), **more})
     try:
         server.start()
         yield server, own_postgres, url

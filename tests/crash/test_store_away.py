@@ -1,7 +1,8 @@
 """PostgreSQL away for ten seconds under load (design 3.1; security.md R2, R3; ocpp-j-rules D2, vector 64).
 
 Frozen, and separately shut down hard and started again: no false acknowledgement, no lost connection, health says so
-meanwhile, and everything recovers by itself. Vector 64 has 60 s; then the server may close the stations (1013) after 25.
+meanwhile, and everything recovers by itself. And away for longer than answers are held (vector 64, with a hold of 2 s
+instead of 25): the stations are closed with 1013 without losing an attempt, handshakes get 503 until the store is back.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import trio
 
 from csms.postgres import EmbeddedPostgres
 from tests.crash.accounts import api_differences, differences
-from tests.crash.charging import fleet
+from tests.conformance.wire import Refused, Wire
+from tests.conformance.wire import Station as WireStation
+from tests.crash.charging import fleet, now
 from tests.crash.surroundings import in_asyncio, signal_tree
 from tests.e2e.running import RunningServer
 
@@ -96,3 +99,50 @@ async def _worst_health(server: RunningServer, seconds: float) -> dict[str, Any]
             health = await trio.to_thread.run_sync(server.health)
             await trio.sleep(0.2)
     return health
+
+
+@pytest.mark.slow
+@pytest.mark.serial
+@pytest.mark.parametrize("crash_server", [{"CSMS_HOLD_TRANSACTION_S": "2"}], indirect=True, ids=["hold-2s"])
+@pytest.mark.parametrize("fault", [frozen, down], ids=["frozen", "down"])
+async def test_away_for_longer_than_answers_are_held(
+    crash_server: tuple[RunningServer, EmbeddedPostgres, str], fault: Fault
+) -> None:
+    """Vector 64: StartTransaction is sent while the store is away; afterwards there is exactly one transaction."""
+    server, postgres, database_url = crash_server
+    station = await trio.to_thread.run_sync(_booted, server, "VECTOR-64")
+    start = {"connectorId": 1, "idTag": "T", "meterStart": 1, "timestamp": now()}
+    async with fault(postgres):
+        station.send([2, "start", "StartTransaction", start])
+        assert await trio.to_thread.run_sync(station.wire.closed_with, 15.0) == 1013
+        station.wire.close()
+        with pytest.raises(Refused) as refused:
+            await trio.to_thread.run_sync(_connect, server, "VECTOR-64")
+        assert refused.value.status == 503
+        assert server.exit_status is None
+    await trio.to_thread.run_sync(server.wait_until_healthy, 20.0)
+    again = await _connected_in_time(server, "VECTOR-64")
+    answer = await trio.to_thread.run_sync(again.call, "StartTransaction", start)
+    again.wire.close()
+    with server.api() as api:
+        (session,) = api.sessions("VECTOR-64")
+    assert session["transaction_id"] == str(answer["transactionId"])
+
+
+def _connect(server: RunningServer, identity: str) -> WireStation:
+    return WireStation(Wire.connect(server.ocpp_port, f"/ocpp/{identity}", "ocpp1.6"), identity)
+
+
+def _booted(server: RunningServer, identity: str) -> WireStation:
+    station = _connect(server, identity)
+    assert station.call("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})["status"] == "Accepted"
+    return station
+
+
+async def _connected_in_time(server: RunningServer, identity: str) -> WireStation:
+    with trio.fail_after(20):
+        while True:
+            try:
+                return await trio.to_thread.run_sync(_connect, server, identity)
+            except Refused:
+                await trio.sleep(0.3)

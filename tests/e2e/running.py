@@ -91,7 +91,7 @@ class RunningServer:
             time.sleep(0.05)
 
     def health(self) -> dict[str, Any]:
-        answer = httpx.get(f"{self.http_url}/health", timeout=2.0)
+        answer = httpx.get(f"{self.http_url}/health", timeout=5.0)
         body: dict[str, Any] = answer.json()
         return body
 

@@ -138,5 +138,3 @@ async def test_an_operator_may_force_and_a_viewer_may_not_stop(hub: RunningHub, 
     viewer, operator = await hub.make_user(boss, "viewer"), await hub.make_user(boss, "operator")
     assert (await viewer.post(path, {"force": True})).status_code == 403
     assert (await operator.post(path, {"force": True})).status_code == 200
-
-

@@ -138,7 +138,7 @@ def launch(environ: dict[str, str], folder: Path) -> Iterator[Callable[..., Runn
 
 def run(environ: dict[str, str], *arguments: str, text_in: str = "") -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
-    return subprocess.run([*CSMS, *arguments], env=environ, input=text_in, capture_output=True, text=True, timeout=60)
+    return subprocess.run([*CSMS, *arguments], env=environ, input=text_in, capture_output=True, text=True, timeout=60, check=False)
 
 
 def wait_until(condition: Callable[[], bool], timeout: float = 15.0) -> None:

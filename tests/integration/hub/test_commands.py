@@ -1,0 +1,157 @@
+"""Commands: recorded, handed to the gateway process, waited for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+import trio
+
+from tests.integration.hub.harness import Field, Person, RunningHub
+
+
+@asynccontextmanager
+async def gateway(hub: RunningHub, status: str, result: str | None = None, *, tell: bool = True) -> AsyncIterator[list[Any]]:
+    """A gateway process that finishes every command it is poked for; gives the pokes it got."""
+    pokes: list[Any] = []
+
+    async def work(task_status: trio.TaskStatus[None]) -> None:
+        async with hub.bus.subscribe(f"gateway.{hub.process_id}.commands") as received:
+            task_status.started()
+            async for body in received:
+                poke = msgspec.json.decode(body)
+                pokes.append(poke)
+                await hub.sql(
+                    "UPDATE commands SET status = $2, result = $3::jsonb, sent_at = now(), finished_at = now() "
+                    "WHERE command_id = $1",
+                    UUID(poke["command_id"]),
+                    status,
+                    result,
+                )
+                if tell:
+                    await hub.bus.publish(f"command.{poke['command_id']}", b"")
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(work)
+        yield pokes
+        nursery.cancel_scope.cancel()
+
+
+@pytest.fixture
+async def station(hub: RunningHub, boss: Person) -> str:
+    await boss.post("/api/v1/chargepoints", {"charge_point_id": "CP-1"})
+    await hub.connect_station("north", "CP-1")
+    return "/api/v1/chargepoints/CP-1/commands"
+
+
+async def test_the_station_s_answer_is_the_caller_s(hub: RunningHub, boss: Person, station: str) -> None:
+    async with gateway(hub, "accepted", '{"status":"Accepted"}') as pokes:
+        answer = await boss.post(station, {"command": "remote_start", "parameters": {"id_token": "TAG1", "connector_id": 1}})
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert body["status"] == "accepted"
+    assert body["result"] == {"status": "Accepted"}
+    assert body["command"] == "remote_start"
+    assert body["parameters"] == {"id_token": "TAG1", "connector_id": 1}
+    assert body["requested_by"] == "user:boss@north.example.org"
+    assert [poke["command_id"] for poke in pokes] == [body["command_id"]]
+    assert UUID(body["command_id"]).version == 7
+    assert (await boss.get(f"/api/v1/commands/{body['command_id']}")).json() == body
+    assert (await boss.get(station)).json()["items"] == [body]
+
+
+async def test_a_lost_wake_up_is_found_in_the_table(hub: RunningHub, boss: Person, station: str) -> None:
+    async with gateway(hub, "rejected", tell=False):
+        answer = await boss.post(station, {"command": "clear_cache"})
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "rejected"
+
+
+async def test_what_takes_longer_is_answered_with_202(boss: Person, station: str) -> None:
+    answer = await boss.post(f"{station}?wait=0.1", {"action": "GetDiagnostics", "payload": {"location": "ftp://x"}})
+    assert answer.status_code == 202
+    body = answer.json()
+    assert (body["status"], body["action"], body["payload"]) == ("queued", "GetDiagnostics", {"location": "ftp://x"})
+    assert answer.headers["location"] == f"/api/v1/commands/{body['command_id']}"
+
+
+async def test_an_absent_station_is_refused_unless_the_command_may_wait(hub: RunningHub, boss: Person, station: str) -> None:
+    await hub.sql("UPDATE stations SET connected_process = NULL")
+    assert (await boss.post(station, {"command": "reset"})).status_code == 409
+    queued = await boss.post(f"{station}?wait=0", {"command": "reset", "time_to_live": 3600})
+    assert queued.status_code == 202
+    assert (await boss.post(f"{station}?wait=0", {"command": "unlock_connector", "time_to_live": 60})).status_code == 409
+    assert (await boss.post(f"{station}?wait=0", {"command": "remote_start", "parameters": {"id_token": "T"}})).status_code == 409
+
+
+async def test_a_rejected_station_is_sent_nothing(hub: RunningHub, boss: Person, station: str) -> None:
+    await hub.sql("UPDATE stations SET registration = 'rejected'")
+    assert (await boss.post(station, {"command": "reset"})).status_code == 409
+
+
+async def test_open_commands_are_bounded(hub: RunningHub, boss: Person, station: str) -> None:
+    for _ in range(100):
+        assert (await boss.post(f"{station}?wait=0", {"command": "clear_cache"})).status_code == 202
+    full = await boss.post(f"{station}?wait=0", {"command": "clear_cache"})
+    assert full.status_code == 429
+    assert full.headers["retry-after"] == "30"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "command"),
+        ({"command": "explode"}, "command"),
+        ({"command": "remote_start"}, "parameters.id_token"),
+        ({"command": "remote_start", "parameters": {"id_token": ""}}, "parameters.id_token"),
+        ({"command": "remote_start", "parameters": {"id_token": "T", "command": "reset"}}, "parameters.command"),
+        ({"command": "reset", "parameters": {"type": "gentle"}}, "parameters.type"),
+        ({"command": "reset", "parameters": {"x": 1}}, "parameters.x"),
+        ({"command": "reset", "payload": {}}, "payload"),
+        ({"command": "reset", "action": "Reset"}, "action"),
+        ({"action": "Reset!", "payload": {}}, "action"),
+        ({"action": "Reset", "payload": []}, "payload"),
+        ({"command": "reset", "time_to_live": 0}, "time_to_live"),
+        ({"command": "get_variables", "parameters": {"variables": [{"component": "C"}]}}, "parameters.variables[0].variable"),
+    ],
+)
+async def test_a_bad_order_names_the_field(boss: Person, station: str, body: Any, field: str) -> None:
+    answer = await boss.post(station, body)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["field"] == field
+
+
+async def test_a_remote_stop_is_linked_to_its_session(hub: RunningHub, field: Field, boss: Person) -> None:
+    number = await field.connect("north", "CP-9")
+    transaction = await field.start("north", number)
+    (session,) = (await boss.get("/api/v1/sessions")).json()["items"]
+    path = f"/api/v1/sessions/{session['session_id']}/stop"
+    async with gateway(hub, "accepted", '{"status":"Accepted"}'):
+        answer = await boss.post(path, {})
+    assert answer.status_code == 200, answer.text
+    command = answer.json()["command"]
+    assert (command["command"], command["parameters"]) == ("remote_stop", {"transaction_id": transaction})
+    assert command["session_id"] == session["session_id"]
+    assert answer.json()["session"]["status"] == "active"
+    async with gateway(hub, "rejected", '{"status":"Rejected"}'):
+        unforced = await boss.post(path, {})
+        assert unforced.json()["session"]["status"] == "active"
+        forced = await boss.post(path, {"force": True})
+    assert forced.json()["forced"] is True
+    assert forced.json()["session"]["status"] == "incomplete"
+
+
+async def test_a_change_that_ends_a_connection_tells_the_gateway(hub: RunningHub, boss: Person, station: str) -> None:
+    path = "/api/v1/chargepoints/CP-1"
+    async with hub.bus.subscribe(f"gateway.{hub.process_id}.disconnect") as orders:
+        await boss.patch(path, {"name": "Other"})
+        await boss.patch(path, {"generate_password": True})
+        await boss.patch(path, {"registration": "rejected"})
+        await boss.delete(path)
+        reasons = [msgspec.json.decode(orders.receive_nowait())["reason"] for _ in range(3)]
+    assert reasons == ["password changed", "registration withdrawn", "station retired"]
+    assert (await boss.get(path)).status_code == 404
