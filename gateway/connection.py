@@ -171,6 +171,8 @@ class Connection:
                 if end is not None:
                     return end
             data = b""  # nothing is kept while the station is silent
+            if self.wire.end is not None:
+                return self._reason(CloseReason.LOST)
             try:
                 await trio.lowlevel.wait_readable(sock)
                 data = sock.recv(READ_SIZE)

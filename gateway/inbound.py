@@ -240,7 +240,7 @@ class InboundCalls:
                 self._refuse(station, call, _Refusal(fault.code, frame=call.reply), "schema")
             return
         if call.action not in FRESH:
-            known = station.replay.find(call.message_id, call.digest, self._monotonic())
+            known = station.replay.find(call.message_id, call.digest, call.origin.heard)
             if known is not None:
                 self._answer(station, call, known)
                 return

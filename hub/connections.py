@@ -31,7 +31,8 @@ log = structlog.get_logger()
 
 MAX_CONNECTIONS: Final = 500
 WRITE_DEADLINE_S: Final = 30.0
-_KEEP_ALIVE_S: Final = 15
+_CLOSE_DEADLINE_S: Final = 5.0
+KEEP_ALIVE_S: Final = 15.0
 _EXITS: Final = (trio.Cancelled, KeyboardInterrupt, SystemExit)
 _OVERLOADED: Final = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 5\r\nConnection: close\r\n\r\n"
 
@@ -63,9 +64,12 @@ class Connection(TCPServer):
             self.abort()
 
     async def protocol_send(self, event: Event) -> None:
-        """As hypercorn's, but a peer that does not read is given up after the write deadline."""
+        """As hypercorn's, but a peer that does not read is given up after the write deadline, and what follows an answer
+        is done although quart-trio cancels the task that gave it: else a connection that is to be closed stays open, and
+        one that is kept alive has no idle time-out."""
         if not isinstance(event, RawData):
-            await super().protocol_send(event)
+            with trio.move_on_after(_CLOSE_DEADLINE_S, shield=True):
+                await super().protocol_send(event)
             return
         async with self.send_lock:
             sent = False
@@ -184,7 +188,7 @@ def _config() -> Config:
     config.errorlog = None
     config.logger_class = _StructuredLog
     config.include_server_header = False
-    config.keep_alive_timeout = _KEEP_ALIVE_S
+    config.keep_alive_timeout = KEEP_ALIVE_S  # type: ignore[assignment]  # it is slept on: any number will do
     config.h11_max_incomplete_size = 16 * 1024
     config.websocket_max_message_size = 64 * 1024
     return config

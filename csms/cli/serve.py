@@ -23,7 +23,7 @@ from csms.cli.database import OpenDatabase, load_secret, open_database, require_
 from csms.cli.parts import Part, Parts, PartsFailed, Run
 from csms.cli.services import Services
 from csms.cli.shutdown import Shutdown, listen_for_signals
-from csms.cli.upkeep import keep_partitions_ahead, look_after_server
+from csms.cli.upkeep import look_after_server
 from csms.clock import SystemClock, SystemIds
 from csms.credentials import StationPasswords
 from csms.health import HealthRegistry
@@ -31,6 +31,7 @@ from csms.ledger import Ledger
 from csms.secret import STATION_PASSWORD_PEPPER, TRANSACTION_ID_PERMUTATION, RootSecret
 from csms.settings import Settings
 from csms.store import check_schema, migrate, open_store
+from csms.store.maintenance import maintain
 from csms.store.tenants import keep_fresh, refresh_tenants
 from csms.tenants import TenantDirectory
 
@@ -100,7 +101,9 @@ async def _run_on(database: OpenDatabase, command: Command, settings: Settings, 
         async with trio.open_nursery() as infrastructure:
             await infrastructure.start(services.ledger.run)
             infrastructure.start_soon(keep_fresh, services.store.gateway, services.tenants, services.bus)
-            infrastructure.start_soon(keep_partitions_ahead, database.url)
+            infrastructure.start_soon(
+                partial(maintain, database.url, services.store.gateway, call_timeout_s=settings.call_timeout_s)
+            )
             if database.embedded is not None:
                 infrastructure.start_soon(look_after_server, database.embedded, services.health)
 

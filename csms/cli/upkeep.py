@@ -9,14 +9,11 @@ import trio
 
 from csms.health import HealthRegistry
 from csms.postgres import EmbeddedPostgres, PostgresError
-from csms.store.partitions import ensure_partitions
-from csms.store.pool import run_with_owner
 
 log = structlog.get_logger()
 
 _WATCH_EVERY_S = 0.5
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
-_PARTITIONS_EVERY_S = 6 * 3600.0
 
 
 async def look_after_server(server: EmbeddedPostgres, health: HealthRegistry) -> None:
@@ -39,16 +36,3 @@ async def look_after_server(server: EmbeddedPostgres, health: HealthRegistry) ->
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
         log.warning("postgresql.restarted", pid=server.pid)
         health.report("postgresql", "ok", f"embedded, version {server.version}")
-
-
-async def keep_partitions_ahead(owner_url: str) -> None:
-    """Make the partitions of the coming months in time, in a process that runs for months. Runs until cancelled."""
-    while True:
-        await trio.sleep(_PARTITIONS_EVERY_S)
-        try:
-            made = await run_with_owner(owner_url, ensure_partitions)
-        except Exception as error:  # noqa: BLE001 - made months ahead: nothing that fails here may end the process
-            log.error("partitions.failed", error=str(error))
-        else:
-            if made:
-                log.info("partitions.made", names=made)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import asyncpg
 import structlog
 import trio
 
@@ -39,6 +40,9 @@ async def maintain(dsn: str, gateway: Database, *, call_timeout_s: int) -> None:
                 next_owner_work = trio.current_time() + OWNER_WORK_EVERY_S
         except StoreUnavailable as error:
             log.warning("maintenance.postponed", error=str(error))
+        except asyncpg.PostgresError:
+            # partitions are made months ahead: an operator has time to look at this
+            log.exception("maintenance.failed")
 
 
 async def _owner_work(conn: Connection) -> None:

@@ -6,7 +6,10 @@
 --   csms_auth     sees no table at all, only the SECURITY DEFINER look-ups that come before a tenant is known
 
 DO $$
-DECLARE wanted text;
+DECLARE
+    wanted text;
+    -- who makes a role is a member of it from PostgreSQL 16 on, but may not SET it without a grant of its own
+    privilege text := CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END;
 BEGIN
     FOREACH wanted IN ARRAY ARRAY['csms_gateway', 'csms_hub', 'csms_auth'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
@@ -16,7 +19,7 @@ BEGIN
                 NULL;  -- another installation on this cluster made it at the same moment
             END;
         END IF;
-        IF NOT pg_has_role(current_user, wanted, 'MEMBER') THEN
+        IF NOT pg_has_role(current_user, wanted, privilege) THEN
             EXECUTE format('GRANT %I TO CURRENT_USER', wanted);
         END IF;
     END LOOP;

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 _PATIENCE = 10.0
+_HANDSHAKE_PATIENCE = 15.0  # longer than the server's own limit
 
 
 class Refused(Exception):
@@ -73,12 +74,15 @@ class Wire:
             lines.append(f"Authorization: Basic {base64.b64encode(':'.join(basic).encode()).decode()}")
         if deflate:
             lines.append("Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover")
-        connection = socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE)
+        connection = socket.create_connection(("127.0.0.1", port), timeout=_HANDSHAKE_PATIENCE)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         head = bytearray()
         while b"\r\n\r\n" not in head:
-            chunk = connection.recv(4096)
+            try:
+                chunk = connection.recv(4096)
+            except ConnectionError:
+                chunk = b""
             if not chunk:
                 connection.close()
                 raise Refused(0, {})

@@ -183,6 +183,13 @@ class Site:
     async def raw(self) -> trio.SocketStream:
         return await trio.open_tcp_stream("127.0.0.1", self.port)
 
+    @asynccontextmanager
+    async def raw_station(self, identity: str) -> AsyncIterator[trio.SocketStream]:
+        """A booted OCPP 1.6 station without a library behind it."""
+        async with await self.raw() as stream:
+            await frames.become_station(stream, identity)
+            yield stream
+
     async def rows(self, sql: str, *arguments: Any) -> list[dict[str, Any]]:
         async def work(conn: Connection) -> list[dict[str, Any]]:
             return [dict(row) for row in await conn.fetch(sql, *arguments)]

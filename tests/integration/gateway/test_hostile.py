@@ -11,8 +11,15 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
+from gateway.connection import Connection
+from gateway.inbound import InboundCall, InboundCalls
 from tests.integration.gateway import frames
 from tests.integration.gateway.site import Site, running
+
+
+class PanicException(BaseException):
+    """What a Rust panic looks like: no subclass of Exception."""
+
 
 Attack = Callable[[Site], Awaitable[None]]
 
@@ -228,9 +235,6 @@ async def test_the_process_runs_on_without_file_descriptors(database: str, monke
 async def test_a_codec_that_panics_ends_one_station_only(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Rust panic is a BaseException: the boundary around the station holds it (attack V15)."""
 
-    class PanicException(BaseException):
-        pass
-
     def panic(self: object, connection: object, message_id: str, code: str, description: str) -> None:
         raise PanicException("index out of bounds")
 
@@ -245,3 +249,38 @@ async def test_a_codec_that_panics_ends_one_station_only(database: str, monkeypa
         monkeypatch.undo()
         async with site.station("victim") as station:
             assert (await station.call("Heartbeat", {}))[0] == 3
+
+
+async def test_a_panic_in_the_sweeper_ends_one_station_only(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Connection.ping
+
+    def ping(self: Connection, now: float) -> None:
+        if self.identity == "victim":
+            raise PanicException("already borrowed")
+        real(self, now)
+
+    monkeypatch.setattr(Connection, "ping", ping)
+    async with (
+        running(database, ping_interval_s=1, pong_timeout_s=1) as site,
+        site.station("quiet") as quiet,
+        site.raw_station("victim") as victim,
+    ):
+        await quiet.boot()
+        await frames.read_all(victim)
+        await trio.sleep(1.5)
+        assert (await quiet.call("Heartbeat", {}))[0] == 3
+
+
+async def test_a_panic_after_a_commit_ends_one_station_only(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = InboundCalls.committed
+
+    def committed(self: InboundCalls, call: InboundCall, outcome: object) -> None:
+        if call.origin.identity == "victim" and call.action == "StatusNotification":
+            raise PanicException("index out of bounds")
+        real(self, call, outcome)
+
+    monkeypatch.setattr(InboundCalls, "committed", committed)
+    async with running(database) as site, canary(site), site.raw_station("victim") as victim:
+        text = b'[2,"s","StatusNotification",{"connectorId":1,"errorCode":"NoError","status":"Available"}]'
+        await victim.send_all(frames.frame(text))
+        await frames.read_all(victim)

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 import pytest
+import structlog
 import trio
+from argon2 import PasswordHasher
 
+from csms import accounts
 from csms.secret import RootSecret
 from tests.integration.hub.harness import Field, Person, RunningHub, open_field, running_hub
+
+
+@pytest.fixture(autouse=True)
+def cheap(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Passwords hashed in a millisecond instead of a hundred, and tracebacks that are not drawn in boxes."""
+    monkeypatch.setattr(accounts, "PasswordHasher", partial(PasswordHasher, time_cost=1, memory_cost=8, parallelism=1))
+    with structlog.testing.capture_logs():
+        yield
 
 
 @pytest.fixture

@@ -101,28 +101,28 @@ async def test_open_commands_are_bounded(hub: RunningHub, boss: Person, station:
     assert full.headers["retry-after"] == "30"
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ({}, "command"),
-        ({"command": "explode"}, "command"),
-        ({"command": "remote_start"}, "parameters.id_token"),
-        ({"command": "remote_start", "parameters": {"id_token": ""}}, "parameters.id_token"),
-        ({"command": "remote_start", "parameters": {"id_token": "T", "command": "reset"}}, "parameters.command"),
-        ({"command": "reset", "parameters": {"type": "gentle"}}, "parameters.type"),
-        ({"command": "reset", "parameters": {"x": 1}}, "parameters.x"),
-        ({"command": "reset", "payload": {}}, "payload"),
-        ({"command": "reset", "action": "Reset"}, "action"),
-        ({"action": "Reset!", "payload": {}}, "action"),
-        ({"action": "Reset", "payload": []}, "payload"),
-        ({"command": "reset", "time_to_live": 0}, "time_to_live"),
-        ({"command": "get_variables", "parameters": {"variables": [{"component": "C"}]}}, "parameters.variables[0].variable"),
-    ],
-)
-async def test_a_bad_order_names_the_field(boss: Person, station: str, body: Any, field: str) -> None:
-    answer = await boss.post(station, body)
-    assert answer.status_code == 422, answer.text
-    assert answer.json()["errors"][0]["field"] == field
+BAD_ORDERS: list[tuple[Any, str]] = [
+    ({}, "command"),
+    ({"command": "explode"}, "command"),
+    ({"command": "remote_start"}, "parameters.id_token"),
+    ({"command": "remote_start", "parameters": {"id_token": ""}}, "parameters.id_token"),
+    ({"command": "remote_start", "parameters": {"id_token": "T", "command": "reset"}}, "parameters.command"),
+    ({"command": "reset", "parameters": {"type": "gentle"}}, "parameters.type"),
+    ({"command": "reset", "parameters": {"x": 1}}, "parameters.x"),
+    ({"command": "reset", "payload": {}}, "payload"),
+    ({"command": "reset", "action": "Reset"}, "action"),
+    ({"action": "Reset!", "payload": {}}, "action"),
+    ({"action": "Reset", "payload": []}, "payload"),
+    ({"command": "reset", "time_to_live": 0}, "time_to_live"),
+    ({"command": "get_variables", "parameters": {"variables": [{"component": "C"}]}}, "parameters.variables[0].variable"),
+]
+
+
+async def test_a_bad_order_names_the_field(boss: Person, station: str) -> None:
+    for body, field in BAD_ORDERS:
+        answer = await boss.post(station, body)
+        assert answer.status_code == 422, (body, answer.text)
+        assert answer.json()["errors"][0]["field"] == field, (body, answer.text)
 
 
 async def test_a_remote_stop_is_linked_to_its_session(hub: RunningHub, field: Field, boss: Person) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 import trio
 
 from csms.secret import RootSecret
@@ -132,11 +131,7 @@ async def test_a_fault_on_our_side_shows_only_an_incident(hub: RunningHub, boss:
     assert "quarantine" not in body["detail"]
 
 
-
-
-async def test_try_out_mode_takes_nothing_from_proxies(
-    database: str, root_secret: RootSecret, nursery: trio.Nursery
-) -> None:
+async def test_try_out_mode_takes_nothing_from_proxies(database: str, root_secret: RootSecret, nursery: trio.Nursery) -> None:
     async with running_hub(database, root_secret, nursery, CSMS_TRY="1") as hub:
         client = hub.client()
         assert (await client.get("/health")).status_code == 200
@@ -144,10 +139,10 @@ async def test_try_out_mode_takes_nothing_from_proxies(
             _problem(await client.get("/health", headers={name: "somewhere"}), 403)
 
 
-@pytest.mark.parametrize("identity", ["", "a b", "a/b", "a:b", ".hidden", "a" * 49, "é", "a\n", "a#b"])
-async def test_identities(boss: Person, identity: str) -> None:
-    errors = _problem(await boss.post("/api/v1/chargepoints", {"charge_point_id": identity}), 422)["errors"]
-    assert errors[0]["field"] == "charge_point_id"
+async def test_identities(boss: Person) -> None:
+    for identity in ("", "a b", "a/b", "a:b", ".hidden", "a" * 49, "é", "a\n", "a#b"):
+        errors = _problem(await boss.post("/api/v1/chargepoints", {"charge_point_id": identity}), 422)["errors"]
+        assert errors[0]["field"] == "charge_point_id", identity
 
 
 async def test_an_identity_is_percent_encoded_in_the_address(boss: Person) -> None:

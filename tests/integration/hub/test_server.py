@@ -160,6 +160,31 @@ async def test_an_early_refusal_does_not_block_the_connection(hub: RunningHub) -
     await stream.aclose()
 
 
+async def test_connections_are_not_kept_for_ever(
+    database: str, root_secret: RootSecret, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "KEEP_ALIVE_S", 1.0)
+    async with running_hub(database, root_secret, nursery) as hub:
+        await _connections_end(hub)
+
+
+async def _connections_end(hub: RunningHub) -> None:
+    idle = await trio.open_tcp_stream("127.0.0.1", hub.port)
+    closing = await trio.open_tcp_stream("127.0.0.1", hub.port)
+    silent = await trio.open_tcp_stream("127.0.0.1", hub.port)
+    await silent.send_all(b"GET / HTTP/1.1\r\nHo")
+    await closing.send_all(b"GET / HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n\r\n")
+    begun = trio.current_time()
+    assert (await _read_all(closing)).startswith(b"HTTP/1.1 200")
+    assert trio.current_time() - begun < 2
+    await idle.send_all(b"GET / HTTP/1.1\r\nHost: hub\r\n\r\n")
+    assert (await _read_all(idle)).startswith(b"HTTP/1.1 200")
+    await _read_all(silent)
+    assert 0.5 < trio.current_time() - begun < 4
+    for stream in (idle, closing, silent):
+        await stream.aclose()
+
+
 async def test_too_large_a_body_is_told_so(hub: RunningHub) -> None:
     client = hub.client()
     declared = await client.post("/api/v1/auth/login", content=b"x" * (1024 * 1024 + 1))
@@ -186,27 +211,27 @@ async def test_too_many_connections_are_turned_away(hub: RunningHub, monkeypatch
     assert await _answers(hub)
 
 
-@pytest.mark.parametrize(
-    "attack",
-    [
-        b"\x16\x03\x01\x02\x00" * 10,
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00" * 50,
-        b"GET / HTTP/1.1\r\nHost: hub\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAAA\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: hub\r\n" + b"X: " + b"y" * 20000 + b"\r\n\r\n",
-        b"POST / HTTP/1.1\r\nHost: hub\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        b"POST / HTTP/1.1\r\nHost: hub\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nxxxxx",
-        b"GET http://[::1 HTTP/1.1\r\nHost: hub\r\n\r\n",
-        b"GET * HTTP/1.1\r\nHost: hub\r\n\r\n",
-        b"GET /%ff%fe%00 HTTP/1.1\r\nHost: \xff\r\n\r\n",
-        b"GET / HTTP/1.1\r\n\r\n",
-    ],
-)
-async def test_hostile_bytes_harm_nobody(hub: RunningHub, attack: bytes) -> None:
-    stream = await trio.open_tcp_stream("127.0.0.1", hub.port)
-    await stream.send_all(attack)
-    await _read_all(stream, 1)
-    await stream.aclose()
-    assert await _answers(hub)
+ATTACKS = [
+    b"\x16\x03\x01\x02\x00" * 10,
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00" * 50,
+    b"GET / HTTP/1.1\r\nHost: hub\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAAA\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: hub\r\n" + b"X: " + b"y" * 20000 + b"\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: hub\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: hub\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nxxxxx",
+    b"GET http://[::1 HTTP/1.1\r\nHost: hub\r\n\r\n",
+    b"GET * HTTP/1.1\r\nHost: hub\r\n\r\n",
+    b"GET /%ff%fe%00 HTTP/1.1\r\nHost: \xff\r\n\r\n",
+    b"GET / HTTP/1.1\r\n\r\n",
+]
+
+
+async def test_hostile_bytes_harm_nobody(hub: RunningHub) -> None:
+    for attack in ATTACKS:
+        stream = await trio.open_tcp_stream("127.0.0.1", hub.port)
+        await stream.send_all(attack)
+        await _read_all(stream, 0.3)
+        await stream.aclose()
+        assert await _answers(hub), attack
 
 
 async def test_a_change_goes_on_when_its_client_leaves(hub: RunningHub, boss: Person) -> None:

@@ -135,7 +135,9 @@ async def test_nobody_reaches_above_himself(hub: RunningHub, admin: Person, boss
     assert (await local.delete(f"/api/v1/api-keys/{key['key_id']}")).status_code == 403
     # platform administrators live in the default tenant only
     elsewhere = {"X-CSMS-Tenant": "north"}
-    refused = await admin.post("/api/v1/users", {"email": "x@example.org", "password": PASSWORD, "role": "admin"}, headers=elsewhere)
+    refused = await admin.post(
+        "/api/v1/users", {"email": "x@example.org", "password": PASSWORD, "role": "admin"}, headers=elsewhere
+    )
     assert refused.status_code == 422
     assert (await admin.post("/api/v1/api-keys", {"name": "k", "role": "admin"}, headers=elsewhere)).status_code == 422
     # and a row that says otherwise gives no power

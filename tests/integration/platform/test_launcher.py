@@ -174,11 +174,17 @@ def test_the_password_is_shown_once_and_data_stays(launch: Callable[..., Running
     password = first.admin_password
     assert password is not None
     first.stop()
-    began = time.monotonic()
     second = launch()
-    assert time.monotonic() - began < 5
     assert second.admin_password is None
     assert second.sign_in(password) == 200
+
+
+@pytest.mark.serial
+def test_later_starts_are_quick(launch: Callable[..., Running]) -> None:
+    launch().stop()
+    began = time.monotonic()
+    launch()
+    assert time.monotonic() - began < 5
 
 
 def test_a_given_password_is_taken_and_not_shown(launch: Callable[..., Running]) -> None:
@@ -294,7 +300,6 @@ def shared(database: str, root_secret: RootSecret, folder: Path) -> dict[str, st
 
 
 def test_gateway_and_hub_as_processes_of_their_own(launch: Callable[..., Running], shared: dict[str, str], redis_url: str) -> None:
-    pytest.importorskip("csms.bus.redis", reason="the bus between processes")
     gateway = launch("gateway", **shared, CSMS_REDIS_URL=redis_url)
     hub = launch("hub", **shared, CSMS_REDIS_URL=redis_url)
     assert hub.get("/health")["status"] == "ok"
@@ -328,10 +333,15 @@ def test_a_client_that_stops_reading_does_not_hold_up_the_end(launch: Callable[.
         assert serve.stop(within=40) == 0
 
 
-def test_help_is_quick_and_names_every_command(environ: dict[str, str]) -> None:
+@pytest.mark.serial
+def test_help_is_quick(environ: dict[str, str]) -> None:
     began = time.monotonic()
+    run(environ, "--help")
+    assert time.monotonic() - began < 1
+
+
+def test_help_names_every_command(environ: dict[str, str]) -> None:
     told = run(environ, "--help")
     assert told.returncode == 0
-    assert time.monotonic() - began < 2
     for command in ("serve", "gateway", "hub", "migrate", "simulate", "bench", "user", "database"):
         assert re.search(rf"^ +{command} ", told.stdout, flags=re.MULTILINE), command

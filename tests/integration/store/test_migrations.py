@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from pathlib import Path
+
 import asyncpg
 import pytest
 import trio
 
-from csms.store import Connection, SchemaError, SecretMismatch, check_schema, migrate
+from csms.postgres import EmbeddedPostgres
+from csms.store import Connection, SchemaError, SecretMismatch, check_schema, migrate, open_store
 from csms.store.maintenance import prune_outbox
 from csms.store.migrations import load_migrations
 from csms.store.partitions import ensure_partitions, month_start, uuid7_lower_bound
@@ -24,6 +29,26 @@ async def test_a_new_database_is_migrated_by_one_of_several_at_once(empty_databa
             nursery.start_soon(one)
     assert sorted(applied) == [[], [], [m.version for m in load_migrations()]]
     await check_schema(empty_database, fingerprint="f")
+
+
+async def test_an_owner_without_special_settings_can_take_the_lesser_roles() -> None:
+    """As on a managed server: CREATEROLE, and nothing else."""
+    folder = Path(tempfile.mkdtemp(prefix="csms-test-", dir="/tmp"))
+    folder.chmod(0o711)
+    server = EmbeddedPostgres(folder / "data", None)
+    try:
+        await trio.to_thread.run_sync(lambda: server.start(timeout=60))
+
+        async def make_plain(conn: Connection) -> None:
+            await conn.execute("ALTER ROLE csms RESET ALL")
+
+        await run_with_owner(server.url("postgres", "postgres"), make_plain)
+        await migrate(server.url("csms"), fingerprint="f")
+        async with open_store(server.url("csms")) as store:
+            assert await store.gateway.unit(lambda conn: conn.fetchval("SELECT current_user")) == "csms_gateway"
+    finally:
+        await trio.to_thread.run_sync(server.stop)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def test_another_secret_is_refused(database: str) -> None:
