@@ -210,8 +210,8 @@ async def test_a_remote_start_is_linked_to_the_session_it_caused(bench: Bench, c
     command_id = uuid4()
     await bench.owner(
         "INSERT INTO commands (tenant_id, command_id, station_id, command, parameters, status, requested_by, expires_at, sent_at) "
-        f"VALUES (1, '{command_id}', {station.station_id}, 'remote_start', '{{\"id_token\":\"TAG1\",\"{connector}\":1}}', 'accepted', "
-        "'test', now() + interval '1 min', now())"
+        f"VALUES (1, '{command_id}', {station.station_id}, 'remote_start', "
+        f"'{{\"id_token\":\"TAG1\",\"{connector}\":1}}', 'accepted', 'test', now() + interval '1 min', now())"
     )
     await bench.start(station.station_id, evse_id=2, connector_id=2, id_token="tag1")
     await bench.start(station.station_id, id_token="tag1", meter_start_wh=5)
