@@ -31,9 +31,9 @@ START: Final = f'[2,"start","StartTransaction",{{"connectorId":1,"idTag":"BENCH"
 
 
 class Station:
-    """One connection; `step` says what an arriving message means."""
+    """One connection; `step` says what an arriving message means. The answer to the upgrade is the first of them."""
 
-    __slots__ = ("buffer", "number", "sent_at", "sequence", "socket", "step", "template")
+    __slots__ = ("buffer", "number", "sent_at", "sequence", "socket", "step", "template", "upgraded")
 
     def __init__(self, connection: socket.socket, step: Callable[[Station, bytes], None]) -> None:
         self.socket = connection
@@ -43,6 +43,7 @@ class Station:
         self.sequence = 0
         self.sent_at = 0.0
         self.number = connection.fileno()
+        self.upgraded = False
 
     def send(self, text: str) -> None:
         self.socket.send(frame(text.encode()))
@@ -52,6 +53,13 @@ class Station:
         data = self.buffer + self.socket.recv(_RECEIVE)
         if not data:
             raise ConnectionError("the server closed a connection")
+        if not self.upgraded:
+            head, end, data = data.partition(b"\r\n\r\n")
+            if not end:
+                self.buffer = head
+                return
+            self.upgraded = True
+            yield head
         while len(data) >= 2:
             length, start = data[1], 2
             if length == 126:
@@ -87,6 +95,12 @@ class Fleet:
         begun = 0
         last = self._started if charging else self._heartbeat_answered
 
+        def upgraded(station: Station, head: bytes) -> None:
+            if not head.startswith(b"HTTP/1.1 101 "):
+                raise ConnectionError(f"not upgraded: {head[:200]!r}")
+            station.step = booted
+            station.send(BOOT)
+
         def booted(station: Station, message: bytes) -> None:
             if b'"Accepted"' not in message:
                 raise ConnectionError(f"not accepted: {message!r}")
@@ -96,8 +110,7 @@ class Fleet:
         while self._prepared < self._wanted:
             while begun < self._wanted and begun - self._prepared < _AT_ONCE:
                 begun += 1
-                station = self._connect(begun, booted)
-                station.send(BOOT)
+                self._connect(begun, upgraded)
             self._turn(10.0)
 
     def run(self, seconds: float) -> float:
@@ -148,7 +161,7 @@ class Fleet:
                 station.step(station, message)
         return ordered
 
-    def _connect(self, number: int, step: Callable[[Station, bytes], None]) -> Station:
+    def _connect(self, number: int, step: Callable[[Station, bytes], None]) -> None:
         connection = socket.create_connection(self._address, timeout=10)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         key = b64encode(number.to_bytes(16)).decode()
@@ -157,20 +170,10 @@ class Fleet:
             f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"
             "Sec-WebSocket-Protocol: ocpp1.6\r\n\r\n".encode()
         )
-        head = b""
-        while b"\r\n\r\n" not in head:
-            data = connection.recv(_RECEIVE)
-            head += data
-            if not data:
-                break
-        if not head.startswith(b"HTTP/1.1 101 "):
-            raise ConnectionError(f"not upgraded: {head[:200]!r}")
         connection.setblocking(False)
         station = Station(connection, step)
-        station.buffer = head.split(b"\r\n\r\n", 1)[1]
         self._stations[station.number] = station
-        self._epoll.register(connection.fileno(), select.EPOLLIN)
-        return station
+        self._epoll.register(station.number, select.EPOLLIN)
 
     def _heartbeat_answered(self, station: Station, message: bytes) -> None:
         if b"currentTime" not in message:

@@ -188,7 +188,7 @@ def _config() -> Config:
     config.errorlog = None
     config.logger_class = _StructuredLog
     config.include_server_header = False
-    config.keep_alive_timeout = KEEP_ALIVE_S  # type: ignore[assignment]  # it is slept on: any number will do
+    config.keep_alive_timeout = KEEP_ALIVE_S
     config.h11_max_incomplete_size = 16 * 1024
     config.websocket_max_message_size = 64 * 1024
     return config

@@ -28,7 +28,7 @@ GATEWAY_ROLE: Final = "csms_gateway"
 HUB_ROLE: Final = "csms_hub"
 AUTH_ROLE: Final = "csms_auth"
 
-_KEY_LOOKUPS_ONLY: Final = {"enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"}
+_KEY_LOOKUPS_ONLY: Final = {"enable_seqscan": "off", "enable_mergejoin": "off", "jit": "off"}
 """The ledger joins short lists with big tables by key. A cached plan made while a table was still empty must not scan it later."""
 
 _AWAY: Final = (

@@ -217,7 +217,8 @@ ALTER TABLE sessions SET (fillfactor = 70);
 CREATE INDEX sessions_start_key ON sessions (tenant_id, station_id, start_key) WHERE start_key IS NOT NULL;
 CREATE INDEX sessions_station ON sessions (tenant_id, station_id, session_id);
 CREATE INDEX sessions_id_token ON sessions (tenant_id, lower(id_token), session_id);
-CREATE INDEX sessions_active ON sessions (tenant_id, session_id) WHERE status = 'active';
+CREATE INDEX sessions_active ON sessions (tenant_id, station_id) WHERE status = 'active';
+CREATE INDEX sessions_active_token ON sessions (tenant_id, lower(id_token)) WHERE status = 'active';
 CREATE INDEX sessions_start_time ON sessions (tenant_id, start_time);
 
 -- What happened to a session, in the words of the station, and what it was answered (rule D4: a replay is answered equally).
@@ -366,7 +367,8 @@ CREATE TABLE outbox (
     event_id    uuid NOT NULL DEFAULT gen_random_uuid(),
     type        text NOT NULL,
     version     smallint NOT NULL DEFAULT 1,
-    charge_point_id text,
+    -- the identity that the event names is looked up when it is read: the write is on the hot path
+    station_id  bigint,
     session_id  uuid,
     occurred_at timestamptz,
     recorded_at timestamptz NOT NULL DEFAULT now(),

@@ -43,6 +43,7 @@ class Station:
     pause: float  # seconds between two messages
     transactions: list[Transaction] = field(default_factory=list)
     connections: int = 0
+    repeated: int = 0  # messages that were sent again because the first one got no answer
     refused: list[str] = field(default_factory=list)
     acknowledged_at: list[float] = field(default_factory=list)
     stopping: bool = False
@@ -73,7 +74,7 @@ class Station:
                     unanswered = _following(script, answer)
                     await trio.sleep(self.pause * self.chance.uniform(0.5, 1.5))
             except (LinkLost, CallTimedOut):
-                pass
+                self.repeated += 1
             except CallRefused as refused:
                 self.refused.append(str(refused))
             nursery.cancel_scope.cancel()

@@ -45,6 +45,7 @@ async def test_killed_at_any_moment(crash_server: tuple[RunningServer, EmbeddedP
         assert await trio.to_thread.run_sync(api_differences, api, stations) == []
     assert [refusal for station in stations for refusal in station.refused] == []
     assert sum(len(station.transactions) for station in stations) > STATIONS
+    assert sum(station.repeated for station in stations) > ROUNDS, "no message was under way when the server was killed"
 
 
 async def _all_charging(stations: list[Station]) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal
+
 import pytest
 import trio
 
@@ -60,3 +64,90 @@ async def test_report_equals_the_api(running_server: RunningServer, api: Api) ->
     assert [record for record in report.sessions if record.acknowledged != record.messages] == []
     assert await trio.to_thread.run_sync(_differences, api, report) == []
     assert report.errors == {}
+
+
+async def _ordered(api: Api, identity: str, command: str, **parameters: object) -> Any:
+    done = await trio.to_thread.run_sync(partial(api.command, identity, command, **parameters))
+    assert done["status"] == "accepted", done
+    return done["result"]
+
+
+async def _session(api: Api, identity: str, wanted: Callable[[Any], bool]) -> Any:
+    """The session of the station once it is as wanted."""
+    with trio.fail_after(10):
+        while True:
+            for session in await trio.to_thread.run_sync(api.sessions, identity):
+                if wanted(session):
+                    return session
+            await trio.sleep(0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+async def test_stations_obey(running_server: RunningServer, api: Api, version: Literal["1.6", "2.0.1"]) -> None:
+    """Remote start and stop, configuration, trigger, unlock, availability, reset: from the API to the station and back."""
+    options = SimulateOptions(
+        url=running_server.ws_url,
+        stations=1,
+        version=version,
+        connectors=3,
+        prefix=f"OBEY-{version}",
+        sessions_per_day=0,
+        offline_spells_per_day=0,
+        backoff_minimum=0.1,
+        backoff_random=0.1,
+    )
+    identity, clock, stop = options.identity(1), SystemClock(), trio.Event()
+    reports: list[SimulateReport] = []
+
+    async def run() -> None:
+        reports.append(await simulate(options, clock=clock, ids=SystemIds(clock), stop=stop))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run)
+        with trio.fail_after(10):
+            while not any(
+                point["charge_point_id"] == identity and point["registration"] == "accepted"
+                for point in await trio.to_thread.run_sync(api.items, "/chargepoints")
+            ):
+                await trio.sleep(0.1)
+
+        await _ordered(api, identity, "remote_start", id_token="REMOTE", evse_id=1)
+        session = await _session(api, identity, lambda s: s["status"] == "active")
+        assert (session["evse_id"], session["id_tag"]) == (1, "REMOTE")
+        await _ordered(api, identity, "trigger_message", message="MeterValues", evse_id=1, connector_id=1)
+        await _ordered(api, identity, "remote_stop", transaction_id=session["transaction_id"])
+        session = await _session(api, identity, lambda s: s["status"] == "completed")
+        assert session["stop_reason"] == "Remote"
+
+        await _configure(api, identity, version)
+        await _ordered(
+            api, identity, "change_availability", type="inoperative", evse_id=2, connector_id=2 if version == "1.6" else 1
+        )
+        await _ordered(api, identity, "clear_cache")
+        await _ordered(api, identity, "unlock_connector", evse_id=2, connector_id=2 if version == "1.6" else 1)
+
+        await _ordered(api, identity, "remote_start", id_token="REMOTE", evse_id=3)
+        await _session(api, identity, lambda s: s["status"] == "active")
+        await _ordered(api, identity, "reset", type="hard")
+        reset = await _session(api, identity, lambda s: s["stop_reason"] in ("HardReset", "ImmediateReset"))
+        assert reset["status"] == "completed"
+        stop.set()
+    (report,) = reports
+    assert len(report.sessions) == 2
+    assert await trio.to_thread.run_sync(_differences, api, report) == []
+    assert report.errors == {}
+
+
+async def _configure(api: Api, identity: str, version: str) -> None:
+    if version == "1.6":
+        await _ordered(api, identity, "change_configuration", key="MeterValueSampleInterval", value="17")
+        result = await _ordered(api, identity, "get_configuration", keys=["MeterValueSampleInterval", "Nonsense"])
+        assert result["configurationKey"] == [{"key": "MeterValueSampleInterval", "readonly": False, "value": "17"}]
+        assert result["unknownKey"] == ["Nonsense"]
+        return
+    name = {"component": "SampledDataCtrlr", "variable": "TxUpdatedInterval"}
+    await _ordered(api, identity, "set_variables", variables=[{**name, "value": "17"}])
+    result = await _ordered(api, identity, "get_variables", variables=[name])
+    assert result["getVariableResult"][0]["attributeValue"] == "17"
+    await _ordered(api, identity, "get_base_report")

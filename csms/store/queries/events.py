@@ -34,9 +34,11 @@ async def list_events(
 ) -> list[tuple[EventPosition, Event]]:
     """Events behind the safe position: every transaction that could still write an earlier one has ended (design 4)."""
     rows = await conn.fetch(
-        "SELECT xid::text::bigint AS xid, id, event_id, type, version, charge_point_id, session_id, occurred_at, recorded_at, "
-        "data FROM outbox WHERE tenant_id = $1 AND (xid, id) > ($2::bigint::text::xid8, $3) "
-        "AND xid < pg_snapshot_xmin(pg_current_snapshot()) AND ($5::text IS NULL OR type = $5) ORDER BY xid, id LIMIT $4",
+        "SELECT o.xid::text::bigint AS xid, o.id, o.event_id, o.type, o.version, s.identity AS charge_point_id, o.session_id, "
+        "o.occurred_at, o.recorded_at, o.data FROM outbox o LEFT JOIN stations s USING (tenant_id, station_id) "
+        "WHERE o.tenant_id = $1 AND (o.xid, o.id) > ($2::bigint::text::xid8, $3) "
+        "AND o.xid < pg_snapshot_xmin(pg_current_snapshot()) AND ($5::text IS NULL OR o.type = $5) "
+        "ORDER BY o.xid, o.id LIMIT $4",
         tenant_id,
         after.xid,
         after.id,
@@ -74,8 +76,8 @@ async def insert_event(
 ) -> None:
     """Write an event in the transaction that causes it."""
     await conn.execute(
-        "INSERT INTO outbox (tenant_id, type, charge_point_id, session_id, occurred_at, data) "
-        "VALUES ($1, $2, $3, $4, $5, $6::jsonb)",
+        "INSERT INTO outbox (tenant_id, type, station_id, session_id, occurred_at, data) "
+        "VALUES ($1, $2, (SELECT station_id FROM stations WHERE tenant_id = $1 AND identity = $3), $4, $5, $6::jsonb)",
         tenant_id,
         type_,
         charge_point_id,

@@ -1,0 +1,85 @@
+"""Two tenants, `north` and `south`: the same station identity, token and transaction id in both, and a canary in all of
+south's texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from csms.domain.operations import QuarantineFrame, RecordStationEvent
+from tests.integration.hub.harness import Field, Person, RunningHub, reading
+
+CANARY = "canary"
+TWIN = "TWIN-1"
+
+
+@dataclass
+class Side:
+    """One tenant's administrator and the ids of what is there."""
+
+    boss: Person
+    tenant_id: int
+    station_id: int
+    session_id: str
+    command_id: str
+    location_id: str
+    token_id: str
+    user_id: str
+    key_id: str
+
+
+async def furnish(hub: RunningHub, field: Field, admin: Person, slug: str, mark: str) -> Side:
+    """Make the tenant with one of everything; `mark` is in every text that may differ."""
+    boss = await hub.make_tenant(admin, slug)
+
+    async def made(path: str, body: object) -> str:
+        answer = await boss.post(path, body)
+        assert answer.status_code == 201, answer.text
+        return next(str(value) for name, value in answer.json().items() if name in ("location_id", "token_id", "user_id", "key_id"))
+
+    location_id = await made("/api/v1/locations", {"name": f"{mark}-place"})
+    token_id = await made("/api/v1/id-tokens", {"id_token": "TAG1", "label": f"{mark}-card"})
+    user_id = await made("/api/v1/users", {"email": f"{mark}@example.org", "password": "a-good-password", "role": "viewer"})
+    key_id = await made("/api/v1/api-keys", {"name": f"{mark}-key", "role": "viewer"})
+    station_id = await field.connect(slug, TWIN)
+    connectors = [{"evse_id": 1, "connector_id": 1, "type": mark}]
+    await boss.patch(
+        f"/api/v1/chargepoints/{TWIN}", {"name": f"{mark}-station", "location_id": location_id, "connectors": connectors}
+    )
+    transaction = await field.start(slug, station_id)
+    await field.meter(slug, station_id, transaction, reading(1, "1500", "7000"))
+    tenant_id = await field.tenant_id(slug)
+    await field.ledger.commit(
+        QuarantineFrame(
+            tenant_id=tenant_id,
+            station_id=station_id,
+            ocpp_version="ocpp1.6",
+            action="StartTransaction",
+            reason="schema",
+            payload=mark.encode(),
+        )
+    )
+    await field.ledger.commit(
+        RecordStationEvent(tenant_id=tenant_id, station_id=station_id, type="security_event", data=b'{"techInfo":"%s"}' % mark.encode())
+    )
+    command = await boss.post(f"/api/v1/chargepoints/{TWIN}/commands?wait=0", {"command": "data_transfer", "parameters": {"vendor_id": mark}})
+    assert command.status_code == 202, command.text
+    # the same transaction id in both tenants: station ids of 2.x stations are free to choose theirs
+    await hub.sql("UPDATE sessions SET transaction_ref = '4711' WHERE tenant_id = $1", tenant_id)
+    (session,) = (await boss.get("/api/v1/sessions")).json()["items"]
+    return Side(
+        boss, tenant_id, station_id, session["session_id"], command.json()["command_id"], location_id, token_id, user_id, key_id
+    )
+
+
+async def snapshot(hub: RunningHub, tenant_id: int) -> dict[str, list[str]]:
+    """Every row of a tenant in every table, as text."""
+    tables = await hub.sql(
+        "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id' "
+        "WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relnamespace = 'public'::regnamespace ORDER BY 1"
+    )
+    rows = {}
+    for table in tables:
+        name = table["relname"]
+        found = await hub.sql(f"SELECT t::text AS row FROM {name} t WHERE tenant_id = $1", tenant_id)
+        rows[name] = sorted(row["row"] for row in found)
+    return rows
