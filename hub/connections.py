@@ -7,6 +7,7 @@ cut off by a write deadline, and at the end of the drain by closing its socket.
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Final
 
 import h11
@@ -176,7 +177,7 @@ class _StructuredLog(Logger):
 
     async def exception(self, message: str, *args: Any, **kwargs: Any) -> None:
         metrics.CONNECTION_FAILURES.inc()
-        log.exception("hub.server_error", message=message)
+        log.error("hub.server_error", message=message, exc_info=sys.exception())
 
     async def warning(self, message: str, *args: Any, **kwargs: Any) -> None:
         log.warning("hub.server_warning", message=message)

@@ -63,9 +63,7 @@ async def _serve(app: HubApp, listeners: list[trio.SocketListener], shutdown: tr
         async with trio.open_nursery() as handlers:
             try:
                 async with trio.open_nursery() as accepting:
-                    accepting.start_soon(
-                        partial(trio.serve_listeners, connections.handle, listeners, handler_nursery=handlers)
-                    )
+                    accepting.start_soon(partial(trio.serve_listeners, connections.handle, listeners, handler_nursery=handlers))
                     await shutdown.wait()
                     accepting.cancel_scope.cancel(reason="shutdown")
             except BaseException:

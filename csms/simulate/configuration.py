@@ -54,10 +54,8 @@ def _table(connectors: int, meter_interval: float, attempts: int, retry_interval
         ),
         Variable("NumberOfConnectors", None, None, str(connectors), "integer", readonly=True),
         Variable("AuthorizeRemoteTxRequests", "AuthCtrlr", "AuthorizeRemoteStart", "false", "boolean"),
-        Variable("LocalPreAuthorize", "AuthCtrlr", "LocalPreAuthorize", "false", "boolean"),
         Variable("StopTransactionOnInvalidId", "TxCtrlr", "StopTxOnInvalidId", "true", "boolean"),
         Variable("StopTransactionOnEVSideDisconnect", "TxCtrlr", "StopTxOnEVSideDisconnect", "true", "boolean", readonly=True),
-        Variable("ConnectionTimeOut", "TxCtrlr", "EVConnectionTimeOut", "60", "integer"),
         Variable("SupportedFeatureProfiles", None, None, "Core,RemoteTrigger", "string", readonly=True),
         Variable(None, "ChargingStation", "AvailabilityState", "Available", "string", readonly=True),
         Variable(None, "ChargingStation", "Model", "Virtual", "string", readonly=True),
@@ -106,14 +104,18 @@ class Configuration:
 
     def seconds(self, key: str) -> float:
         """An interval of the table, by its 1.6 name."""
-        variable = self.by_key(key)
-        if variable is None:
-            raise KeyError(key)
-        return float(variable.value)
+        return float(self._named(key).value)
+
+    def switched_on(self, key: str) -> bool:
+        """A switch of the table, by its 1.6 name."""
+        return self._named(key).value.lower() == "true"
 
     def set_seconds(self, key: str, value: int) -> None:
         """Set an interval as the CSMS ordered it in an answer."""
+        self._named(key).value = str(value)
+
+    def _named(self, key: str) -> Variable:
         variable = self.by_key(key)
         if variable is None:
             raise KeyError(key)
-        variable.value = str(value)
+        return variable

@@ -39,6 +39,11 @@ class Host(Protocol):
 
     def new_reference(self) -> str: ...
 
+    @property
+    def asks_for_remote_starts(self) -> bool:
+        """Whether the token of a remote start is authorized as well."""
+        ...
+
     async def may_charge(self, id_token: str) -> bool: ...
 
     def queue(self, transaction: Transaction, report: Report) -> None: ...
@@ -137,7 +142,8 @@ class Connector:
 
     async def _serve(self, visit: Visit, end: trio.Event) -> None:
         self._become("preparing")
-        if not visit.remote and not await self._host.may_charge(visit.id_token):
+        asks = not visit.remote or self._host.asks_for_remote_starts
+        if asks and not await self._host.may_charge(visit.id_token):
             self._host.ledger.counters.tokens_refused += 1
         else:
             await self._charge(visit, end)

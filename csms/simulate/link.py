@@ -41,6 +41,9 @@ class CallRefused(Exception):
 class CallTimedOut(Exception):
     """The CSMS did not answer in time."""
 
+    def __init__(self, action: str) -> None:
+        super().__init__(f"{action}: no answer in time")
+
 
 class Answer(msgspec.Struct, frozen=True):
     """What a CALL of the CSMS is answered: a payload, or an error code.

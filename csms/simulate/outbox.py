@@ -89,7 +89,7 @@ class Outbox:
         except LinkLost:
             return
         except (CallRefused, CallTimedOut) as failed:
-            self._ledger.error(str(failed) if isinstance(failed, CallRefused) else f"{failed}: no answer in time")
+            self._ledger.error(str(failed))
             entry.attempts += 1
             if entry.attempts >= self._attempts:
                 entry.record.discarded += 1

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final, Literal
 
+import msgspec
 import trio
 
 from csms.clock import Ids
@@ -100,6 +101,10 @@ class Station:
     def meter_interval(self) -> float:
         return max(1.0, self.configuration.seconds("MeterValueSampleInterval"))
 
+    @property
+    def asks_for_remote_starts(self) -> bool:
+        return self.configuration.switched_on("AuthorizeRemoteTxRequests")
+
     def now(self) -> datetime:
         return self.timeline.now()
 
@@ -115,15 +120,19 @@ class Station:
             return self.dialect.read_authorize(await self._send(self._new_id(), self.dialect.authorize(id_token)))
         except (LinkLost, CallTimedOut):
             return True
-        except CallRefused as refused:
+        except (CallRefused, msgspec.DecodeError) as refused:
             self.ledger.error(str(refused))
             return False
 
     def queue(self, transaction: Transaction, report: Report) -> None:
         def delivered(answer: bytes) -> None:
-            authorized = report.verdict(answer)
+            try:
+                authorized = report.verdict(answer)
+            except msgspec.DecodeError as broken:
+                self.ledger.error(f"an answer that breaks its schema: {broken}")
+                authorized = True
             transaction.record.transaction_id = self.dialect.transaction_id(transaction)
-            if not authorized:
+            if not authorized and self.configuration.switched_on("StopTransactionOnInvalidId"):
                 transaction.order_stop("deauthorized")
 
         self._outbox.put(
@@ -280,10 +289,10 @@ class Station:
             wait = float(_BOOT_RETRY)
             try:
                 payload = await link.call(self._new_id(), message.action, message.encoded(), self.options.answer_timeout)
-            except (CallRefused, CallTimedOut) as failed:
-                self.ledger.error(f"BootNotification: {failed}")
-            else:
                 answer = self.dialect.read_boot(payload)
+            except (CallRefused, CallTimedOut, msgspec.DecodeError) as failed:
+                self.ledger.error(str(failed))
+            else:
                 if answer.accepted:
                     if answer.interval > 0:
                         self.configuration.set_seconds("HeartbeatInterval", answer.interval)
@@ -313,7 +322,15 @@ class Station:
         while True:
             await trio.sleep(max(1.0, self.configuration.seconds("HeartbeatInterval")))
             await self._until_online()
-            await self._try_to_send(self.dialect.heartbeat())
+            try:
+                await self._send(self._new_id(), self.dialect.heartbeat())
+            except CallTimedOut as failed:
+                self.ledger.error(str(failed))
+                self._hang_up.set()  # nobody at the other end: a new connection may find someone
+            except CallRefused as refused:
+                self.ledger.error(str(refused))
+            except LinkLost:
+                pass
 
     async def _run_errands(self) -> None:
         async for message in self._errands_out:
@@ -339,7 +356,7 @@ class Station:
         except LinkLost:
             return False
         except (CallRefused, CallTimedOut) as failed:
-            self.ledger.error(str(failed) if isinstance(failed, CallRefused) else f"{failed}: no answer in time")
+            self.ledger.error(str(failed))
             return False
         return True
 

@@ -28,7 +28,9 @@ class Timeline:
         return cls(clock, speed, clock.now() - timedelta(seconds=ahead))
 
     def now(self) -> datetime:
-        return self._begin + timedelta(seconds=(self._clock.monotonic() - self._origin) * self._speed)
+        """The simulated time; never ahead of the real clock, so that no station reports from the future."""
+        simulated = self._begin + timedelta(seconds=(self._clock.monotonic() - self._origin) * self._speed)
+        return min(simulated, self._clock.now())
 
     def real(self, seconds: float) -> float:
         """The real seconds that so many simulated ones take."""

@@ -62,9 +62,9 @@ class Vehicle:
         """Charge for so long: the register and the state of charge rise together."""
         while seconds > 0 and not self.full:
             step = min(seconds, _STEP)
-            energy_wh = self.power_w(limit_w) * step / 3600
-            meter.register_mwh += round(energy_wh * 1000)
-            self.soc = min(1.0, self.soc + energy_wh / self.battery_wh)
+            energy_mwh = round(self.power_w(limit_w) * step / 3.6)
+            meter.register_mwh += energy_mwh
+            self.soc = min(1.0, self.soc + energy_mwh / 1000 / self.battery_wh)
             seconds -= step
 
 

@@ -111,7 +111,7 @@ async def list_samples(call: Call[PageQuery, None]) -> Answer:
     return Answer(200, page(call, found, lambda item: item[0], lambda item: item[1]))
 
 
-async def list_events(call: Call[PageQuery, None]) -> Answer:
+async def list_session_events(call: Call[PageQuery, None]) -> Answer:
     tenant_id, session_id, limit = call.tenant_id, call.uuid("id"), call.query.limit
     after = position(call, tuple[int, bytes]) or (_BEFORE_ALL, b"")
 
@@ -204,7 +204,7 @@ ROUTES = (
     route(
         "GET",
         "/api/v1/sessions/{id}/events",
-        list_events,
+        list_session_events,
         permission="sessions.read",
         query=PageQuery,
         answers={200: Page[SessionEvent]},

@@ -64,7 +64,10 @@ def stopped_twice(scene: Scene) -> None:
     (session,) = scene.api.sessions(station.identity)
     assert session["status"] == "completed"
     assert session["energy_wh"] == 1000
-    (ended,) = scene.rows("SELECT count(*) FROM outbox JOIN stations USING (tenant_id, station_id) WHERE identity = $1 AND type = 'session.ended'", station.identity)
+    (ended,) = scene.rows(
+        "SELECT count(*) FROM outbox JOIN stations USING (tenant_id, station_id) WHERE identity = $1 AND type = 'session.ended'",
+        station.identity,
+    )
     assert ended["count"] == 1
 
 

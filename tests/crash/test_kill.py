@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 from random import Random
 
@@ -22,6 +23,7 @@ FINISH_TIMEOUT = 90.0  # seconds in which all must have finished their transacti
 @pytest.mark.slow
 @pytest.mark.serial
 async def test_killed_at_any_moment(crash_server: tuple[RunningServer, EmbeddedPostgres, str]) -> None:
+    faulthandler.cancel_dump_traceback_later()  # many rounds take longer than a test usually may
     server, _, database_url = crash_server
     seed = int(os.environ.get("CSMS_CRASH_SEED", "1"))
     chance = Random(seed)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
@@ -151,3 +156,30 @@ async def _configure(api: Api, identity: str, version: str) -> None:
     result = await _ordered(api, identity, "get_variables", variables=[name])
     assert result["getVariableResult"][0]["attributeValue"] == "17"
     await _ordered(api, identity, "get_base_report")
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_with_a_report(running_server: RunningServer) -> None:
+    """The command line: running transactions are finished and delivered, then the report is printed."""
+    arguments = ["--url", running_server.ws_url, "--stations", "2", "--prefix", "SIM-CTRL-C", "--sessions-per-day", "10000"]
+    with subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from csms.cli import main; sys.exit(main())",
+            "simulate",
+            *arguments,
+            "--report",
+            "json",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        time.sleep(6)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=40)
+    assert process.returncode == 0
+    report = json.loads(output)
+    assert report["sessions"]
+    assert all(session["acknowledged"] == session["messages"] > 0 for session in report["sessions"])
+    assert report["undelivered"] == 0

@@ -59,9 +59,13 @@ async def furnish(hub: RunningHub, field: Field, admin: Person, slug: str, mark:
         )
     )
     await field.ledger.commit(
-        RecordStationEvent(tenant_id=tenant_id, station_id=station_id, type="security_event", data=b'{"techInfo":"%s"}' % mark.encode())
+        RecordStationEvent(
+            tenant_id=tenant_id, station_id=station_id, type="security_event", data=b'{"techInfo":"%s"}' % mark.encode()
+        )
     )
-    command = await boss.post(f"/api/v1/chargepoints/{TWIN}/commands?wait=0", {"command": "data_transfer", "parameters": {"vendor_id": mark}})
+    command = await boss.post(
+        f"/api/v1/chargepoints/{TWIN}/commands?wait=0", {"command": "data_transfer", "parameters": {"vendor_id": mark}}
+    )
     assert command.status_code == 202, command.text
     # the same transaction id in both tenants: station ids of 2.x stations are free to choose theirs
     await hub.sql("UPDATE sessions SET transaction_ref = '4711' WHERE tenant_id = $1", tenant_id)

@@ -98,7 +98,7 @@ async def test_every_attack_is_refused_alike(hub: RunningHub, boss: Person, root
 async def test_the_role_in_a_token_gives_nothing(hub: RunningHub, boss: Person, root_secret: RootSecret) -> None:
     """Signed by us or not: the role is read from the database."""
     viewer = await hub.make_user(boss, "viewer")
-    head, body, _ = viewer.access_token.split(".")
+    _, body, _ = viewer.access_token.split(".")
     claims = json.loads(base64.urlsafe_b64decode(body + "=="))
     risen = _sign({"alg": "HS256", "typ": "JWT"}, {**claims, "role": "admin"}, root_secret.derive(JWT_SIGNING))
     client = hub.client({"Authorization": f"Bearer {risen}"})

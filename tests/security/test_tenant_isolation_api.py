@@ -108,7 +108,8 @@ async def test_a_foreign_id_is_answered_as_one_that_does_not_exist(hub: RunningH
             for method, body in calls:
                 arguments = {} if body is None else {"json": body}
                 answers = [
-                    await north.boss.request(method, path.replace("{id}", identifier), **arguments) for identifier in (foreign, random)
+                    await north.boss.request(method, path.replace("{id}", identifier), **arguments)
+                    for identifier in (foreign, random)
                 ]
                 assert _essence(answers[0]) == _essence(answers[1]), (method, path)
                 assert answers[0].status_code == 404, (method, path, answers[0].text)

@@ -34,14 +34,14 @@ class IdToken(IdTokenFields, frozen=True):
     updated_at: datetime
 
 
-_TOKEN: Final = "kind, label, status, valid_from, valid_until, group_id_token, token_id, id_token, type, created_at, updated_at"
+_COLUMNS: Final = "kind, label, status, valid_from, valid_until, group_id_token, token_id, id_token, type, created_at, updated_at"
 
 
 async def list_tokens(
     conn: Connection, tenant_id: int, after: UUID, limit: int, *, id_token: str | None, status: TokenStatus | None
 ) -> list[IdToken]:
     rows = await conn.fetch(
-        f"SELECT {_TOKEN} FROM id_tokens WHERE tenant_id = $1 AND token_id > $2 AND retired_at IS NULL "
+        f"SELECT {_COLUMNS} FROM id_tokens WHERE tenant_id = $1 AND token_id > $2 AND retired_at IS NULL "
         "AND ($4::text IS NULL OR lower(id_token) = lower($4)) AND ($5::text IS NULL OR status = $5) "
         "ORDER BY token_id LIMIT $3",
         tenant_id,
@@ -55,7 +55,7 @@ async def list_tokens(
 
 async def get_token(conn: Connection, tenant_id: int, token_id: UUID, *, lock: bool = False) -> IdToken | None:
     row = await conn.fetchrow(
-        f"SELECT {_TOKEN} FROM id_tokens WHERE tenant_id = $1 AND token_id = $2 AND retired_at IS NULL"
+        f"SELECT {_COLUMNS} FROM id_tokens WHERE tenant_id = $1 AND token_id = $2 AND retired_at IS NULL"
         + (" FOR UPDATE" if lock else ""),
         tenant_id,
         token_id,
@@ -73,7 +73,7 @@ async def insert_token(
         "ON CONFLICT (tenant_id, lower(id_token), type) DO UPDATE SET id_token = excluded.id_token, kind = excluded.kind, "
         "label = excluded.label, status = excluded.status, valid_from = excluded.valid_from, "
         "valid_until = excluded.valid_until, group_id_token = excluded.group_id_token, retired_at = NULL, updated_at = now() "
-        f"WHERE t.retired_at IS NOT NULL OR t.status = 'unknown' RETURNING {_TOKEN}",
+        f"WHERE t.retired_at IS NOT NULL OR t.status = 'unknown' RETURNING {_COLUMNS}",
         tenant_id,
         token_id,
         id_token,
@@ -86,7 +86,7 @@ async def insert_token(
 async def replace_token(conn: Connection, tenant_id: int, token_id: UUID, fields: IdTokenFields) -> IdToken | None:
     row = await conn.fetchrow(
         "UPDATE id_tokens SET kind = $3, label = $4, status = $5, valid_from = $6, valid_until = $7, group_id_token = $8, "
-        f"updated_at = now() WHERE tenant_id = $1 AND token_id = $2 AND retired_at IS NULL RETURNING {_TOKEN}",
+        f"updated_at = now() WHERE tenant_id = $1 AND token_id = $2 AND retired_at IS NULL RETURNING {_COLUMNS}",
         tenant_id,
         token_id,
         *msgspec.structs.astuple(fields),

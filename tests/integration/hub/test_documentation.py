@@ -1,0 +1,149 @@
+"""The service's own pages, and an OpenAPI document that says all there is."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import jsonschema
+import msgspec
+
+from hub.app import make_app
+from hub.routes import all_routes, document
+from hub.services import Hub
+from tests.integration.hub.harness import Field, Person, RunningHub, reading
+
+
+def _rules(hub: RunningHub) -> set[tuple[str, str]]:
+    app = make_app(Hub(hub.services), all_routes())
+    return {
+        (method, re.sub(r"<([a-z_]+)>", r"{\1}", rule.rule))
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD"}
+    }
+
+
+async def test_every_route_is_in_the_document_and_nothing_else(hub: RunningHub) -> None:
+    fetched = (await hub.client().get("/openapi.json")).json()
+    described = {(method.upper(), path) for path, methods in fetched["paths"].items() for method in methods}
+    assert described == _rules(hub)
+    assert fetched["openapi"].startswith("3.1")
+
+
+def test_every_operation_is_complete() -> None:
+    rows = {(row.method, row.path): row for row in all_routes()}
+    spec = document()
+    names = set()
+    for path, methods in spec["paths"].items():
+        for method, operation in methods.items():
+            row = rows[method.upper(), path]
+            where = f"{method} {path}"
+            names.add(operation["operationId"])
+            assert operation["summary"], where
+            assert bool(operation["security"]) == (row.permission is not None), where
+            in_path = {p["name"] for p in operation["parameters"] if p["in"] == "path"}
+            assert in_path == set(re.findall(r"\{(\w+)\}", path)), where
+            in_query = {p["name"] for p in operation["parameters"] if p["in"] == "query"}
+            assert in_query == {f.encode_name for f in msgspec.structs.fields(row.query)}, where
+            assert ("requestBody" in operation) == (row.body is not None), where
+            statuses = set(operation["responses"])
+            assert {str(status) for status in row.answers} <= statuses, where
+            assert {"422", "500", "503"} <= statuses, where
+            assert (row.permission is None) or {"401", "403"} <= statuses, where
+    assert len(names) == len(rows)  # operation ids are unique
+
+
+def test_every_reference_has_its_target_and_every_schema_is_valid() -> None:
+    spec = document()
+    text = msgspec.json.encode(spec).decode()
+    targets = set(re.findall(r'"#/components/schemas/([^"]+)"', text))
+    assert targets == set(spec["components"]["schemas"])
+    assert "\\\\Z" not in text
+    for schema in spec["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+
+
+def _validator(path: str, method: str, status: int) -> jsonschema.Draft202012Validator:
+    spec = document()
+    response = spec["paths"][path][method.lower()]["responses"][str(status)]
+    ((_, content),) = response["content"].items()
+    return jsonschema.Draft202012Validator({**content["schema"], "components": spec["components"]})
+
+
+async def test_real_answers_match_the_document(hub: RunningHub, field: Field, admin: Person, boss: Person) -> None:
+    station = await field.connect("north", "CP-1")
+    transaction = await field.start("north", station)
+    await field.meter("north", station, transaction, reading(1, "1500", "7000"))
+    await boss.post("/api/v1/locations", {"name": "Here", "latitude": 52.5})
+    await boss.post("/api/v1/id-tokens", {"id_token": "TAG1"})
+    await boss.post("/api/v1/api-keys", {"name": "key", "role": "viewer"})
+    command = (await boss.post("/api/v1/chargepoints/CP-1/commands?wait=0", {"command": "clear_cache"})).json()
+    (session,) = (await boss.get("/api/v1/sessions")).json()["items"]
+    ids = {
+        "chargepoints": "CP-1",
+        "commands": command["command_id"],
+        "sessions": session["session_id"],
+        "tenants": "north",
+        **{
+            kind: next(iter((await boss.get(f"/api/v1/{kind}")).json()["items"]))[name]
+            for kind, name in (
+                ("id-tokens", "token_id"),
+                ("locations", "location_id"),
+                ("users", "user_id"),
+                ("api-keys", "key_id"),
+            )
+        },
+    }
+    seen = 0
+    for row in all_routes():
+        if row.method != "GET" or row.media_type != "application/json":
+            continue
+        person = admin if row.path == "/api/v1/tenants" else boss
+        answer = await person.get(row.path.replace("{id}", ids.get(row.path.split("/")[3], "") if "{id}" in row.path else ""))
+        assert answer.status_code == 200, (row.path, answer.text)
+        _validator(row.path, "GET", 200).validate(answer.json())
+        seen += 1
+    assert seen > 20
+    missing = await boss.get("/api/v1/sessions/00000000-0000-0000-0000-000000000000")
+    _validator("/api/v1/sessions/{id}", "GET", 404).validate(missing.json())
+
+
+async def test_the_pages_work_without_anything_from_elsewhere(hub: RunningHub) -> None:
+    client = hub.client()
+    for path in ("/", "/docs"):
+        page = await client.get(path)
+        assert page.status_code == 200
+        assert page.headers["content-type"].startswith("text/html")
+        assert "<script" not in page.text
+        links = re.findall(r'(?:href|src)="([^"#]+)"', page.text)
+        assert links
+        for link in set(links):
+            assert link.startswith("/"), link
+            assert (await client.get(link)).status_code == 200, link
+    docs = (await client.get("/docs")).text
+    for row in all_routes():
+        assert row.path in docs
+    anchors = set(re.findall(r'href="#([^"]+)"', docs))
+    assert anchors <= set(re.findall(r'id="([^"]+)"', docs))
+
+
+async def test_health_tells_what_is_amiss(hub: RunningHub) -> None:
+    client = hub.client()
+    healthy = (await client.get("/health")).json()
+    assert healthy["status"] == "ok"
+    assert healthy["components"]["database"] == {"state": "ok", "detail": ""}
+    assert healthy["components"]["hub"]["state"] == "ok"
+    hub.services.health.report("ledger", "degraded", "the database does not answer")
+    ill: dict[str, Any] = (await client.get("/health")).json()
+    assert ill["status"] == "degraded"
+    assert ill["components"]["ledger"] == {"state": "degraded", "detail": "the database does not answer"}
+
+
+async def test_metrics_hold_no_names(hub: RunningHub, boss: Person) -> None:
+    await boss.post("/api/v1/chargepoints", {"charge_point_id": "CP-SECRET"})
+    await boss.get("/api/v1/chargepoints/CP-SECRET")
+    await boss.get("/no/such/CP-SECRET")
+    text = (await hub.client().get("/metrics")).text
+    assert 'csms_http_requests_total{method="GET",route="/api/v1/chargepoints/<id>",status="200"}' in text
+    assert "CP-SECRET" not in text
+    assert "north" not in text
