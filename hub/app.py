@@ -141,7 +141,9 @@ def _view(hub: Hub, row: Route) -> Callable[..., Awaitable[Response]]:
         query = decode_query(request.query_string, row.query)
         body: Any = None
         if row.body is not None:
-            body = decode_body(await _body(), request.headers.get("Content-Type", ""), row.body)
+            raw = await _body()
+            absent = not raw and row.body_optional
+            body = row.body() if absent else decode_body(raw, request.headers.get("Content-Type", ""), row.body)
         call: Call[Any, Any] = Call(hub, row, caller, path, query, body, _source())
         if row.changes and not row.waits:
             # quart-trio cancels the handler when the client goes away: a change that has begun is finished

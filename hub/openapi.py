@@ -143,7 +143,10 @@ def _operation(row: Route, schemas: _Schemas) -> dict[str, Any]:
         "security": [] if row.permission is None else [{"bearer": []}, {"apiKey": []}],
     }
     if row.body is not None:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schemas.of(row.body)}}}
+        operation["requestBody"] = {
+            "required": not row.body_optional,
+            "content": {"application/json": {"schema": schemas.of(row.body)}},
+        }
     return operation
 
 

@@ -82,7 +82,7 @@ class Route:
 
     permission: None for the public ones. body: None when there is none. answers: status -> type (None: no content).
     problems: statuses beyond those that follow from the rest, with their cause. waits: the handler may wait long and
-    shields what must not be interrupted by itself.
+    shields what must not be interrupted by itself. body_optional: no body at all means all defaults.
     """
 
     method: str
@@ -98,6 +98,7 @@ class Route:
     problems: Mapping[int, str]
     waits: bool
     media_type: str
+    body_optional: bool
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -128,8 +129,22 @@ def route(
     problems: Mapping[int, str] | None = None,
     waits: bool = False,
     media_type: str = "application/json",
+    body_optional: bool = False,
 ) -> Route:
     """A row of the table; the types tie the handler to what it takes."""
     return Route(
-        method, path, handler, query, body, permission, answers, tag, summary, description, problems or {}, waits, media_type
+        method,
+        path,
+        handler,
+        query,
+        body,
+        permission,
+        answers,
+        tag,
+        summary,
+        description,
+        problems or {},
+        waits,
+        media_type,
+        body_optional,
     )

@@ -229,5 +229,6 @@ ROUTES = (
         ),
         problems={409: "the session is not active, or its charge point is not connected"},
         waits=True,
+        body_optional=True,
     ),
 )

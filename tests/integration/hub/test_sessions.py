@@ -109,6 +109,7 @@ async def test_forcing_closes_the_session_of_a_dead_station_only(hub: RunningHub
     await hub.sql("UPDATE gateway_processes SET seen_at = now() - interval '5 min'")
     refused = await boss.post(path, {})
     assert refused.status_code == 409
+    assert (await boss.request("POST", path)).content == refused.content  # no body at all: nothing is forced
     forced = await boss.post(path, {"force": True})
     assert forced.status_code == 200, forced.text
     body = forced.json()
