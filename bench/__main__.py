@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import time
+
+import structlog
 
 from bench import decode, report
 from bench.installation import installation
@@ -20,6 +23,7 @@ def main() -> int:
     parser.add_argument("--idle", type=int, default=5000, help="idle connections (default: %(default)s)")
     parser.add_argument("--dry", action="store_true", help="print only: neither the report nor the README is written")
     arguments = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     began = time.monotonic()
 
     def tell(step: str) -> None:

@@ -143,10 +143,8 @@ def _operation(row: Route, schemas: _Schemas) -> dict[str, Any]:
         "security": [] if row.permission is None else [{"bearer": []}, {"apiKey": []}],
     }
     if row.body is not None:
-        operation["requestBody"] = {
-            "required": not row.body_optional,
-            "content": {"application/json": {"schema": schemas.of(row.body)}},
-        }
+        content = {"application/json": {"schema": schemas.of(row.body)}}
+        operation["requestBody"] = {"required": not row.body_optional, "content": content}
     return operation
 
 
