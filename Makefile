@@ -14,7 +14,7 @@ NATIVE_SOURCES := $(wildcard Cargo.toml Cargo.lock rust-toolchain.toml) \
 	$(shell find native -name target -prune -o \( -name '*.rs' -o -name '*.toml' \) -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test test-rust test-python lint format bench lock clean
+.PHONY: help setup setup-dev run test test-rust test-python lint format crash bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ format: setup-dev ## format Python and Rust
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 	cargo fmt --all
+
+crash: setup-dev ## 20 rounds of kill -9 under 200 charging stations
+	CSMS_CRASH_ROUNDS=20 $(BIN)/python -m pytest -q tests/crash/test_kill.py
 
 bench: setup-dev ## the bench suite's short form
 	@exec $(BIN)/csms bench

@@ -110,19 +110,20 @@ class Admission:
         """Pace handshakes; refuse those that this process cannot serve."""
         services = self._services
         if self.draining:
-            return self._overloaded("draining")
+            return self.overloaded("draining")
         if not services.ledger.available:
-            return self._overloaded("store_away")
+            return self.overloaded("store_away")
         if self._submission.full or len(self._registry.connections) >= services.settings.connections_max:
-            return self._overloaded("full")
+            return self.overloaded("full")
         wait = self._pacer.delay(now, services.settings.handshake_timeout_s / 2)
         if wait is None:
-            return self._overloaded("too_many_handshakes")
+            return self.overloaded("too_many_handshakes")
         if wait > 0:
             await trio.sleep(wait)
         return None
 
-    def _overloaded(self, reason: str) -> Rejection:
+    def overloaded(self, reason: str) -> Rejection:
+        """503, with the request to come back after a random time."""
         least, most = RETRY_AFTER_S
         return handshake.overloaded(reason, least + self._services.ids.token(1)[0] % (most - least + 1))
 
@@ -132,7 +133,7 @@ class Admission:
         try:
             who = await self._authenticate(target, credentials, cheap_only=cheap_only)
         except StoreUnavailable:
-            return self._overloaded("store_away")
+            return self.overloaded("store_away")
         if isinstance(who, Rejection):
             return who
         version = handshake.choose_subprotocol(upgrade.subprotocols, self._versions)
@@ -140,7 +141,8 @@ class Admission:
             return NoCommonSubprotocol()
         now = self._services.clock.monotonic()
         if who.record is None:
-            if self._new_stations.exhausted(who.tenant.tenant_id, now):
+            # in try-out mode every station is on this machine
+            if not self._services.settings.try_out and self._new_stations.exhausted(who.tenant.tenant_id, now):
                 return handshake.TOO_MANY_NEW_STATIONS
         else:
             present = self._registry.find((who.tenant.tenant_id, who.record.station_id))
@@ -151,7 +153,7 @@ class Admission:
             async with self._running:
                 connected = await _Connecting(self._services, self._submission).commit(operation)
         except (LedgerFull, LedgerClosed):
-            return self._overloaded("full")
+            return self.overloaded("full")
         if connected is None:
             # retired, or made in another spelling, since the look-up
             return handshake.UNAUTHORIZED if credentials is not None else handshake.NOT_FOUND
@@ -193,7 +195,7 @@ class Admission:
         record = await self._look_up(tenant, identity)
         if record is None and tenant.onboarding != "refuse" and not cheap_only:
             if self._hashes_crowded:
-                return self._overloaded("too_many_slow_hashes")
+                return self.overloaded("too_many_slow_hashes")
             return _Authenticated(tenant, None, BASIC_OVER_PLAIN, credentials)
         if record is None or record.retired or record.identity != identity:
             return self._refuse_unknown(credentials)
@@ -208,7 +210,7 @@ class Admission:
         elif cheap_only:
             right = False
         elif self._hashes_crowded:
-            return self._overloaded("too_many_slow_hashes")
+            return self.overloaded("too_many_slow_hashes")
         else:
             right = await trio.to_thread.run_sync(passwords.verify, *stored, limiter=self._slow_hashes)
         if not right or record.security_profile > BASIC_OVER_PLAIN:

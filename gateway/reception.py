@@ -114,7 +114,13 @@ class Reception:
         upgrade = await self._read_upgrade(wire, codec)
         if upgrade is None:
             return "not_an_upgrade", None
-        decision = await self._admission.admit(upgrade, address)
+        try:
+            decision = await self._admission.admit(upgrade, address)
+        except trio.Cancelled:
+            # out of time, because the store hangs, or the process ends: the station shall come back later
+            late = self._admission.overloaded("out_of_time")
+            wire.send(codec.reject(late.status, late.headers, late.body))
+            raise
         if isinstance(decision, Admitted):
             connection = self._open(wire, codec, upgrade, decision)
             return ("overtaken", None) if connection is None else ("accepted", connection)

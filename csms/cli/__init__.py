@@ -17,7 +17,12 @@ def main(arguments: list[str] | None = None) -> int:
     What an operator can act on is one line on standard error, never a traceback.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    parsed = make_parser(arguments).parse_args(arguments)
+    parser = make_parser(arguments)
+    parsed, unknown = parser.parse_known_args(arguments)
+    if unknown and not hasattr(parsed, "arguments"):
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    if unknown:
+        parsed.arguments = unknown
     from csms.cli.failure import failure_line
     from csms.clock import SystemClock
     from csms.logging import configure_logging

@@ -81,7 +81,7 @@ def make_parser(arguments: list[str]) -> argparse.ArgumentParser:
         "Run the bench suite, by default its short form; further arguments go to it.",
         needs_settings=False,
     )
-    bench.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    bench.set_defaults(arguments=[])  # what this parser does not know is the suite's own
 
     user = commands.add_parser("user", help="manage users from the machine itself", description="Manage users.")
     users = user.add_subparsers(title="commands", dest="user_command", required=True, metavar="COMMAND")

@@ -140,7 +140,7 @@ async def _open_services(database: OpenDatabase, settings: Settings, secret: Roo
             hub_dsn=settings.database_hub_url,
             connections=settings.database_connections,
         ) as store,
-        _open_bus(settings) as bus,
+        _open_bus(settings, ids, health) as bus,
     ):
         yield Services(
             settings=settings,
@@ -168,14 +168,14 @@ async def _open_services(database: OpenDatabase, settings: Settings, secret: Roo
 
 
 @asynccontextmanager
-async def _open_bus(settings: Settings) -> AsyncIterator[Bus]:
+async def _open_bus(settings: Settings, ids: SystemIds, health: HealthRegistry) -> AsyncIterator[Bus]:
     if settings.redis_url is None:
         async with LocalBus() as local:
             yield local
     else:
         from csms.bus.redis import RedisBus
 
-        async with RedisBus(settings.redis_url) as bus:
+        async with RedisBus(settings.redis_url, ids=ids, health=health) as bus:
             yield bus
 
 

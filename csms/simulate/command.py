@@ -40,7 +40,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--duration", type=float, metavar="SECONDS", help="real seconds to run; without it until Ctrl-C")
     add("--connectors", type=int, default=default.connectors, metavar="N", help="per station (default: %(default)s)")
     add("--seed", type=int, default=default.seed, help="the same seed gives the same drivers (default: %(default)s)")
-    add("--id-token", action="append", metavar="TOKEN", help="token of the drivers; may be given several times")
+    add(
+        "--id-token",
+        action="append",
+        metavar="TOKEN",
+        help="token of the drivers; may be given several times (default: one per connector, IDENTITY-CONNECTOR)",
+    )
     add(
         "--meter-interval",
         type=float,

@@ -18,6 +18,7 @@ from csms.simulate.vehicle import Meter, Sample, Vehicle, sample
 from csms.simulate.visits import Visit, drawn_visit, next_arrival
 
 _UNPLUGGING: Final = 30.0  # simulated seconds between the end of a transaction and the free connector
+_LONGEST_TOKEN: Final = 20  # OCPP 1.6
 _AC_LIMIT_W: Final = 22_000
 _DC_LIMIT_W: Final = 150_000
 
@@ -138,7 +139,9 @@ class Connector:
             return ordered
         if self.state != "available":
             return None
-        return drawn_visit(self._chance, self._host.options.id_tokens, direct_current=self._direct_current)
+        # a token in use on another connector would be refused (ConcurrentTx)
+        tokens = self._host.options.id_tokens or (f"{self._host.identity}-{self.evse_id}"[-_LONGEST_TOKEN:],)
+        return drawn_visit(self._chance, tokens, direct_current=self._direct_current)
 
     async def _serve(self, visit: Visit, end: trio.Event) -> None:
         self._become("preparing")

@@ -40,7 +40,7 @@ class SimulateOptions:
     duration: float | None = None  # real seconds; None: until stopped
     connectors: int = 2  # per station
     seed: int = 1
-    id_tokens: tuple[str, ...] = ("SIM-TOKEN-1", "SIM-TOKEN-2", "SIM-TOKEN-3", "SIM-TOKEN-4")
+    id_tokens: tuple[str, ...] = ()  # none: each connector has a token of its own, named after it
     meter_interval: float = 60.0  # simulated seconds between meter values of a transaction
     sessions_per_day: float = 6.0  # mean per connector and simulated day
     offline_spells_per_day: float = 1.0  # mean per station and simulated day; 0: never
@@ -81,8 +81,6 @@ class SimulateOptions:
             raise OptionsError(
                 f"prefix: {self.identity(self.stations)!r} is no OCPP identity (at most 48 of A-Z a-z 0-9 * - _ = + | @ .)"
             )
-        if not self.id_tokens:
-            raise OptionsError("id-token: at least one is needed")
         for token in self.id_tokens:
             if not _TOKEN.fullmatch(token):
                 raise OptionsError(f"id-token: {token!r} is not 1 to 20 printable characters")

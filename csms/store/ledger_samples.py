@@ -77,7 +77,8 @@ class SampleStatements:
             "moved AS (UPDATE sessions x SET last_meter_wh = news.wh, last_meter_time = news.ts, "
             "energy_wh = news.wh - x.start_meter_wh, updated_at = now() FROM news "
             # the empty text keeps the planner from walking all active sessions by their partial index
-            "WHERE x.tenant_id = news.tenant_id AND x.session_id = news.session_id AND x.status || '' = 'active' "
+            "WHERE x.tenant_id = news.tenant_id AND x.session_id = news.session_id AND x.station_id = news.station_id "
+            "AND x.status || '' = 'active' "
             "AND news.wh IS NOT NULL AND (x.last_meter_time IS NULL OR x.last_meter_time <= news.ts)) "
             "INSERT INTO outbox (tenant_id, type, station_id, session_id, occurred_at, data) "
             "SELECT news.tenant_id, 'session.meter_values', news.station_id, news.session_id, news.ts, news.event::jsonb FROM news",

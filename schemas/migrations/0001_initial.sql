@@ -216,10 +216,11 @@ CREATE TABLE sessions (
 ALTER TABLE sessions SET (fillfactor = 70);
 CREATE INDEX sessions_start_key ON sessions (tenant_id, station_id, start_key) WHERE start_key IS NOT NULL;
 CREATE INDEX sessions_station ON sessions (tenant_id, station_id, session_id);
-CREATE INDEX sessions_id_token ON sessions (tenant_id, lower(id_token), session_id);
+CREATE INDEX sessions_id_token ON sessions (tenant_id, lower(id_token), session_id) WHERE id_token IS NOT NULL;
 CREATE INDEX sessions_active ON sessions (tenant_id, station_id) WHERE status = 'active';
 CREATE INDEX sessions_active_token ON sessions (tenant_id, lower(id_token)) WHERE status = 'active';
-CREATE INDEX sessions_start_time ON sessions (tenant_id, start_time);
+-- partial on purpose: a look-up by session id must not be tempted to walk it while the table has no statistics yet
+CREATE INDEX sessions_start_time ON sessions (tenant_id, start_time) WHERE start_time IS NOT NULL;
 
 -- What happened to a session, in the words of the station, and what it was answered (rule D4: a replay is answered equally).
 CREATE TABLE transaction_events (

@@ -81,7 +81,9 @@ async def test_a_charge_in_order() -> None:
     assert actions[:4] == ["BootNotification", "Authorize", "StartTransaction", "MeterValues"]
     assert actions.count("StartTransaction") == actions.count("StopTransaction") == len(report.sessions) > 0
     assert all(session.transaction_id == "77" for session in report.sessions)
-    assert report.counters.sent == report.counters.answered == len(csms.received)
+    # the run may end while the last message waits for its answer
+    assert report.counters.sent - report.counters.answered in (0, 1)
+    assert len(csms.received) in (report.counters.answered, report.counters.sent)
     assert report.undelivered == 0
 
 

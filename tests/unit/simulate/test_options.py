@@ -28,7 +28,6 @@ URL = "ws://127.0.0.1:9000/ocpp"
         ("duration", 0.0),
         ("prefix", "a:b"),
         ("prefix", "x" * 48),
-        ("id_tokens", ()),
         ("id_tokens", ("x" * 21,)),
         ("meter_interval", 0.0),
         ("attempts", 0),
