@@ -72,7 +72,7 @@ def _conditions(figures: dict[str, Any]) -> str:
         f"One run on {figures['machine']['cpus']} cores, {figures['machine']['python']}, PostgreSQL and the load on the same"
         f" machine. Load: {throughput['stations']} stations of OCPP 1.6, each with one MeterValues of five samples (728"
         " bytes) in flight, acknowledged after the commit. Peer: the PyPI package `ocpp` on `websockets` and asyncio,"
-        " validating in its own thread (the faster of its two ways), logging off, answering without storing anything."
+        " validating without its thread pool (the faster of its two ways), logging off, answering without storing anything."
         f" Memory: resident size with {memory['stations']:,} stations, each after a Boot and a Heartbeat, less that with"
         " none, by the number of stations. CPU counts all threads."
     )
