@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import trio
 from argon2 import PasswordHasher
@@ -20,6 +21,11 @@ from csms.tenants import DEFAULT_TENANT
 MIN_PASSWORD: Final = 8
 MAX_PASSWORD: Final = 200
 DEFAULT_ADMIN_EMAIL: Final = "admin@localhost"
+
+T = TypeVar("T")
+
+_AT_ONCE: Final = 2
+_MAX_WAITING: Final = 50
 
 _DECOY: Final = "$argon2id$v=19$m=65536,t=3,p=4$JmuMNS0zMTo0JaZ0wMeSlA$Z5rTIy+p3nhQmuMFcUqRDqdbx/wmnOyJKBg4tbTub20"
 """A hash of nothing, with the hasher's parameters: unknown users cost as much time as known ones."""
@@ -41,24 +47,37 @@ def check_password(password: str) -> None:
         raise BadPassword("a password has no NUL character")
 
 
-class UserPasswords:
-    """argon2id hashes of user passwords, made in worker threads, two at a time (about 100 ms of CPU each)."""
+class TooManyHashes(Exception):
+    """So many passwords wait to be hashed that one more would only make it worse: try again later."""
+
+
+class HashWorkers:
+    """Worker threads for slow hashes: two at a time, because each takes about 100 ms of CPU and 64 MiB of memory in a
+    process that may hold stations too. At most 50 wait."""
 
     def __init__(self) -> None:
-        self._hasher = PasswordHasher()
-        self._workers = trio.CapacityLimiter(2)
+        self._limiter = trio.CapacityLimiter(_AT_ONCE)
 
-    @property
-    def waiting(self) -> int:
-        """How many hashes wait for a worker: the sign of a flood."""
-        return self._workers.statistics().tasks_waiting
+    async def run(self, work: Callable[..., T], *arguments: Any) -> T:
+        """`work(*arguments)` in a thread. Raises TooManyHashes."""
+        if self._limiter.statistics().tasks_waiting >= _MAX_WAITING:
+            raise TooManyHashes
+        return await trio.to_thread.run_sync(partial(work, *arguments), limiter=self._limiter)
+
+
+class UserPasswords:
+    """argon2id hashes of user passwords, made by `workers`. All methods raise TooManyHashes."""
+
+    def __init__(self, workers: HashWorkers) -> None:
+        self._hasher = PasswordHasher()
+        self._workers = workers
 
     async def hash(self, password: str) -> str:
-        return await trio.to_thread.run_sync(self._hasher.hash, password, limiter=self._workers)
+        return await self._workers.run(self._hasher.hash, password)
 
     async def verify(self, stored: str | None, password: str) -> bool:
         """Compare with a stored hash; None (no such user) takes as long and is always False."""
-        matches = await trio.to_thread.run_sync(partial(self._verify, stored or _DECOY, password), limiter=self._workers)
+        matches = await self._workers.run(self._verify, stored or _DECOY, password)
         return matches and stored is not None
 
     def _verify(self, stored: str, password: str) -> bool:
@@ -82,7 +101,7 @@ async def ensure_first_admin(store: Store, settings: Settings, ids: Ids) -> str 
     if password is None:
         password = made_up = base64.urlsafe_b64encode(ids.token(15)).decode()
     check_password(password)
-    hashed = await UserPasswords().hash(password)
+    hashed = await UserPasswords(HashWorkers()).hash(password)
     email = settings.admin_email or DEFAULT_ADMIN_EMAIL
     inserted = await store.hub.tenant_unit(
         tenant_id, lambda conn: user_queries.insert_first_admin(conn, tenant_id, ids.uuid7(), email, hashed)
@@ -94,7 +113,7 @@ async def set_password(store: Store, tenant_slug: str, email: str, password: str
     """Give a user a new password and enable him again; his tokens become void. Raises UnknownUser, BadPassword."""
     check_password(password)
     tenant_id = await _tenant_id(store, tenant_slug)
-    hashed = await UserPasswords().hash(password)
+    hashed = await UserPasswords(HashWorkers()).hash(password)
     if not await store.hub.tenant_unit(tenant_id, lambda conn: user_queries.set_password(conn, tenant_id, email, hashed)):
         raise UnknownUser(f"there is no user {email} in the tenant {tenant_slug}")
 

@@ -118,7 +118,12 @@ class Settings:
         "that role, the weaker form",
         secret=True,
     )
-    database_hub_url: str | None = _setting(None, _DATABASE_URL, "As before, for `csms_hub`", secret=True)
+    database_hub_url: str | None = _setting(
+        None,
+        _DATABASE_URL,
+        "The same for a login that is a member of both `csms_hub` and `csms_auth`",
+        secret=True,
+    )
     database_connections: int = _setting(8, _integer(1, 200), "Most connections to the database per role and process")
     postgres_bin: Path | None = _setting(
         None, _path, "The bin folder of the PostgreSQL to run as the embedded one. Unset: that of the Python package"

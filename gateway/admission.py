@@ -244,6 +244,7 @@ class Admission:
             security_profile=who.security_profile,
             create=who.record is None,
             admission="pending" if who.tenant.onboarding == "pending" else "accept",
+            password_hash=None if who.record is None else who.record.password_hash,
         )
         if who.adopt is not None:
             # trust on first use: the first password that a new station shows is its own from now on

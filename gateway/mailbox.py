@@ -82,7 +82,7 @@ class Mailbox:
                             while len(pokes) < MOST_POKES:
                                 pokes.append(bodies.receive_nowait())
                         except trio.WouldBlock:
-                            pass  # that was all for now
+                            pass  # none waits
                         wanted = [poke for body in pokes if (poke := _read(body, CommandPoke)) is not None]
                         await self._order(wanted, calls)
             except (BusUnavailable, trio.EndOfChannel):

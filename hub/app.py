@@ -13,6 +13,7 @@ from quart_trio import QuartTrio
 from quart_trio.wrappers.request import TrioBody, TrioRequest
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from csms.accounts import TooManyHashes
 from csms.store import StoreUnavailable
 from hub import metrics
 from hub.api.decoding import decode_body, decode_query
@@ -115,6 +116,10 @@ def make_app(hub: Hub, routes: Iterable[Route]) -> HubApp:
     async def answer_unavailable(error: StoreUnavailable) -> Response:
         log.warning("hub.store_unavailable", error=str(error))
         return _problem_response(unavailable("the database is not available at this moment"))
+
+    @app.errorhandler(TooManyHashes)
+    async def answer_flood(_: TooManyHashes) -> Response:
+        return _problem_response(unavailable("too many passwords are being checked or stored at this moment"))
 
     @app.errorhandler(HTTPException)
     async def answer_http(error: HTTPException) -> Response:

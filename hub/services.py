@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from csms.accounts import UserPasswords
+from csms.accounts import HashWorkers, UserPasswords
 from csms.bus import Bus
 from csms.clock import Clock, Ids
 from csms.commands import CommandService
@@ -48,7 +48,8 @@ class Hub:
         self.tenants = services.tenants
         self.station_passwords = services.passwords
         self.health = services.health
-        self.user_passwords = UserPasswords()
+        self.hash_workers = HashWorkers()
+        self.user_passwords = UserPasswords(self.hash_workers)
         self.cursors = Cursors(services.secret.derive(CURSOR_SIGNING))
         self.api_keys = ApiKeys(services.secret.derive(API_KEY_HASH), services.ids)
         tokens = AccessTokens(services.secret.derive(JWT_SIGNING), services.clock, services.ids)

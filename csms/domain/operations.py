@@ -37,7 +37,9 @@ class ConnectStation(Operation, kw_only=True):
     """A station has authenticated: raise its connection epoch before the 101 is sent (design 3.4).
 
     `station_id` 0 means not known yet: the row is made when `create` is set (onboarding), with the given admission and
-    credential. Outcome: `Connected`, or None when the station is unknown and may not be made, or was retired.
+    credential. Else `password_hash` is the stored one that the handshake was checked against (None: it had none). Outcome:
+    `Connected`, or None when the station is unknown, was retired, was made by somebody else meanwhile, or has another
+    password by now.
     """
 
     identity: str

@@ -27,6 +27,9 @@ class CommandRecord(msgspec.Struct, frozen=True):
     epoch: int | None
 
 
+_PER_STATION: Final = 5
+_PER_LOOK: Final = 200
+
 _COLUMNS: Final = "c.tenant_id, c.station_id, c.command_id, c.command, c.action, c.parameters, c.status, c.expires_at, c.epoch"
 
 
@@ -37,25 +40,21 @@ async def load_command(conn: Connection, tenant_id: int, command_id: UUID) -> Co
     return _records(rows)[0] if rows else None
 
 
-async def queued_commands(conn: Connection, tenant_id: int, station_id: int) -> list[CommandRecord]:
-    """Commands that wait for this station, oldest first."""
-    return _records(
-        await conn.fetch(
-            f"SELECT {_COLUMNS} FROM commands c WHERE c.tenant_id = $1 AND c.station_id = $2 AND c.status = 'queued' "
-            "ORDER BY c.created_at LIMIT 100",
-            tenant_id,
-            station_id,
-        )
-    )
-
-
 async def queued_for_process(conn: Connection, process_id: UUID) -> list[CommandRecord]:
-    """Commands that wait for stations which this process holds: the truth behind the bus's pokes."""
+    """The oldest commands that wait for each station which this process holds: the truth behind the bus's pokes.
+
+    A few of each station, so that nobody's full queue keeps the commands of others waiting.
+    """
     return _records(
         await conn.fetch(
-            f"SELECT {_COLUMNS} FROM stations s JOIN commands c USING (tenant_id, station_id) "
-            "WHERE s.connected_process = $1 AND c.status = 'queued' ORDER BY c.created_at LIMIT 1000",
+            "WITH ranked AS (SELECT tenant_id, station_id, command_id, "
+            "row_number() OVER (PARTITION BY tenant_id, station_id ORDER BY created_at) AS place FROM commands "
+            f"WHERE status = 'queued') SELECT {_COLUMNS} FROM ranked r JOIN stations s USING (tenant_id, station_id) "
+            "JOIN commands c USING (tenant_id, command_id) "
+            "WHERE s.connected_process = $1 AND r.place <= $2 ORDER BY r.place, c.created_at LIMIT $3",
             process_id,
+            _PER_STATION,
+            _PER_LOOK,
         )
     )
 

@@ -32,7 +32,9 @@ _NEW_STATION: Final = RowType(
 _CONNECT: Final = RowType(
     (
         ("tenant_id", "int4"),
+        ("station_id", "int8"),
         ("identity", "text"),
+        ("password_hash", "bytea"),
         ("process_id", "uuid"),
         ("ocpp_version", "text"),
         ("remote_address", "text"),
@@ -93,15 +95,29 @@ class StationStatements:
                 *_NEW_STATION.parameters(new),
             )
             created = {(row["tenant_id"], row["identity"]) for row in rows}
+        # Only the very row and password that the handshake was checked against: both may have changed since (a station made
+        # by somebody else, a new password), and then the newcomer has proved nothing.
+        proved = [op for op in ops if not op.create or (op.tenant_id, op.identity) in created]
         rows = await self.connection.fetch(
             "UPDATE stations s SET connection_epoch = s.connection_epoch + 1, connected_process = c.process_id, "
             "connected_at = now(), last_seen_at = now(), ocpp_version = c.ocpp_version, remote_address = c.remote_address, "
             "security_profile = greatest(s.security_profile, c.security_profile), seen_on_wire = true "
             f"FROM {_CONNECT.source('c')} WHERE s.tenant_id = c.tenant_id AND lower(s.identity) = lower(c.identity) "
-            "AND s.identity = c.identity AND s.retired_at IS NULL "
+            "AND s.identity = c.identity AND (c.station_id = 0 OR s.station_id = c.station_id) "
+            "AND s.password_hash IS NOT DISTINCT FROM c.password_hash AND s.retired_at IS NULL "
             "RETURNING s.tenant_id, s.identity, s.station_id, s.connection_epoch, s.registration",
             *_CONNECT.parameters(
-                (op.tenant_id, op.identity, op.process_id, op.ocpp_version, op.remote_address, op.security_profile) for op in ops
+                (
+                    op.tenant_id,
+                    0 if op.create else op.station_id,
+                    op.identity,
+                    op.password_hash,
+                    op.process_id,
+                    op.ocpp_version,
+                    op.remote_address,
+                    op.security_profile,
+                )
+                for op in proved
             ),
         )
         found = {(row["tenant_id"], row["identity"]): row for row in rows}

@@ -17,13 +17,12 @@ from csms.store import Store
 from csms.store.queries import auth as auth_queries
 from csms.store.queries import refresh_tokens as token_queries
 from csms.store.queries.users import Role
-from hub.api.problems import Problem, too_many, unavailable
+from hub.api.problems import Problem, too_many
 from hub.auth.access_tokens import LIFETIME, AccessTokens
 from hub.auth.rate_limit import RateLimit
 
 REFRESH_LIFETIME: Final = timedelta(days=14)
 
-_MAX_WAITING: Final = 50
 _REFRESH_FORM: Final = re.compile(r"^csmsr_[A-Za-z0-9_-]{43}\Z")
 
 
@@ -50,26 +49,32 @@ class SignIn:
         self._per_source = RateLimit(100, 60, clock)
 
     async def sign_in(self, tenant: str, email: str, password: str, source: str) -> SignedIn:
-        """Raises Problem 401 (the same for every cause), 429, 503."""
+        """Raises Problem 401 (the same for every cause) and 429, TooManyHashes."""
         account = (tenant, email.lower(), source)
         wait = max(self._per_source.take(source), self._per_account.take(account))
         if wait:
             raise too_many("too many sign-in attempts", int(wait) + 1)
-        if self._passwords.waiting >= _MAX_WAITING:
-            raise unavailable("too many people sign in at this moment")
         user = await self._store.auth.unit(lambda conn: auth_queries.find_user(conn, tenant, email))
         matches = await self._passwords.verify(None if user is None else user.password_hash, password)
         if user is None or not matches or user.disabled_at is not None:
-            raise Problem(401, "sign-in-failed", "the e-mail address or the password is wrong")
-        self._per_account.give_back(account)
-        self._per_source.give_back(source)
+            raise _wrong()
         refresh = self._new_refresh_token()
-        await self._store.hub.tenant_unit(
+        begun = await self._store.hub.tenant_unit(
             user.tenant_id,
-            lambda conn: token_queries.insert_token(
-                conn, user.tenant_id, self._digest(refresh), user.user_id, self._ids.uuid4(), self._refresh_end()
+            lambda conn: token_queries.begin_family(
+                conn,
+                user.tenant_id,
+                self._digest(refresh),
+                user.user_id,
+                user.token_version,
+                self._ids.uuid4(),
+                self._refresh_end(),
             ),
         )
+        if not begun:
+            raise _wrong()
+        self._per_account.give_back(account)
+        self._per_source.give_back(source)
         return self._signed_in(user.user_id, user.slug, user.role, user.token_version, refresh)
 
     async def refresh(self, token: str, source: str) -> SignedIn:
@@ -121,6 +126,10 @@ class SignIn:
 
     def _digest(self, token: str) -> bytes:
         return hmac.digest(self._refresh_key, token.encode("ascii"), hashlib.sha256)
+
+
+def _wrong() -> Problem:
+    return Problem(401, "sign-in-failed", "the e-mail address or the password is wrong")
 
 
 def _refused() -> Problem:

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
-import trio
 from msgspec import UNSET, Meta, UnsetType
 
 from csms.domain.operations import Registration
@@ -240,8 +239,7 @@ async def _password(hub: Hub, chosen: str | None, generate: bool) -> tuple[Store
         made = hub.station_passwords.generate()
         return StoredPassword(*hub.station_passwords.store_machine_made(made.encode())), made
     if chosen is not None:
-        # about 100 ms of CPU: not on the loop
-        return StoredPassword(*await trio.to_thread.run_sync(hub.station_passwords.store_chosen, chosen.encode())), UNSET
+        return StoredPassword(*await hub.hash_workers.run(hub.station_passwords.store_chosen, chosen.encode())), UNSET
     return None, UNSET
 
 

@@ -9,9 +9,9 @@ import msgspec
 import trio
 from msgspec import Meta
 
-from csms.commands import DomainOrder
+from csms.commands import DomainOrder, UnknownStation
 from csms.domain.commands import RemoteStop
-from csms.store import Connection
+from csms.store import Connection, StoreUnavailable
 from csms.store.queries import samples as sample_queries
 from csms.store.queries import sessions as queries
 from csms.store.queries.commands import OPEN
@@ -141,13 +141,15 @@ async def stop_session(call: Call[WaitQuery, StopOrder]) -> Answer:
         )
     except REFUSALS as error:
         if not call.body.force:
+            if isinstance(error, UnknownStation):
+                raise conflict("its charge point was retired; use force to close the session here") from None
             raise refused(error) from None
         return Answer(200, Stop(session=await _close(call, session), command=None, forced=True))
     if row.status == "accepted" or not call.body.force:
         # the station's own stop ends the session; it may have come already
         return Answer(
             202 if row.status in OPEN else 200,
-            Stop(session=await _session(call), command=command_view(row), forced=False),
+            Stop(session=await _session_now(call, session), command=command_view(row), forced=False),
         )
     return Answer(200, Stop(session=await _close(call, session), command=command_view(row), forced=True))
 
@@ -158,6 +160,14 @@ async def _session(call: Call[WaitQuery, StopOrder]) -> Session:
     if session is None:
         raise not_found()
     return session
+
+
+async def _session_now(call: Call[WaitQuery, StopOrder], known: Session) -> Session:
+    """The session as it has become; as it was when the database is away: the answer must bring the command's id."""
+    try:
+        return await _session(call)
+    except StoreUnavailable:
+        return known
 
 
 async def _close(call: Call[WaitQuery, StopOrder], session: Session) -> Session:
@@ -227,7 +237,7 @@ ROUTES = (
             "`forced`, with the last known meter value. A stop that the station reports later still completes it. An "
             "accepted stop never closes by force: the station's own stop follows."
         ),
-        problems={409: "the session is not active, or its charge point is not connected"},
+        problems={409: "the session is not active, or its charge point is not connected or was retired"},
         waits=True,
         body_optional=True,
     ),

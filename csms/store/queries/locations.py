@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+import asyncpg
 import msgspec
 
 from csms.store.pool import Connection
@@ -95,7 +96,10 @@ async def delete_location(conn: Connection, tenant_id: int, location_id: UUID) -
     )
     if used:
         raise LocationInUse
-    done = await conn.fetchval(
-        "DELETE FROM locations WHERE tenant_id = $1 AND location_id = $2 RETURNING true", tenant_id, location_id
-    )
+    try:
+        done = await conn.fetchval(
+            "DELETE FROM locations WHERE tenant_id = $1 AND location_id = $2 RETURNING true", tenant_id, location_id
+        )
+    except asyncpg.ForeignKeyViolationError:  # a station came to stand here since the look above
+        raise LocationInUse from None
     return done is not None

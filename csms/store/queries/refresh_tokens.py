@@ -9,7 +9,25 @@ from csms.store.pool import Connection
 from csms.store.queries.users import Account
 
 
-async def insert_token(conn: Connection, tenant_id: int, digest: bytes, user_id: UUID, family: UUID, expires_at: datetime) -> None:
+async def begin_family(
+    conn: Connection, tenant_id: int, digest: bytes, user_id: UUID, token_version: int, family: UUID, expires_at: datetime
+) -> bool:
+    """The first token of a sign-in whose password was compared while the user had `token_version`. False when the user was
+    disabled, removed or given another password meanwhile."""
+    # with the row locked, a new password comes either before this look or after the token, which it removes then
+    unchanged = await conn.fetchval(
+        "SELECT true FROM users WHERE tenant_id = $1 AND user_id = $2 AND token_version = $3 AND disabled_at IS NULL FOR UPDATE",
+        tenant_id,
+        user_id,
+        token_version,
+    )
+    if unchanged is None:
+        return False
+    await _insert_token(conn, tenant_id, digest, user_id, family, expires_at)
+    return True
+
+
+async def _insert_token(conn: Connection, tenant_id: int, digest: bytes, user_id: UUID, family: UUID, expires_at: datetime) -> None:
     """Keep a new token, and forget this user's expired ones."""
     await conn.execute(
         "DELETE FROM refresh_tokens WHERE tenant_id = $1 AND user_id = $2 AND expires_at < now()", tenant_id, user_id
@@ -46,7 +64,7 @@ async def rotate_token(
         await conn.execute("DELETE FROM refresh_tokens WHERE tenant_id = $1 AND family = $2", tenant_id, token["family"])
         return None
     await conn.execute("UPDATE refresh_tokens SET used_at = now() WHERE tenant_id = $1 AND token_hash = $2", tenant_id, old)
-    await insert_token(conn, tenant_id, new, user_id, token["family"], expires_at)
+    await _insert_token(conn, tenant_id, new, user_id, token["family"], expires_at)
     return Account(**user)
 
 

@@ -39,10 +39,13 @@ class Sample(msgspec.Struct, frozen=True):
 
 
 class SamplePosition(msgspec.Struct, frozen=True, array_like=True):
-    """The identity of a sample inside its session, which is also the order of the list; those without a time come last."""
+    """The identity of a sample inside its session, which is also the order of the list; those without a time come last.
+
+    `ts_key` stands for the station's text of the time, whatever its length: of a long one the beginning and a digest.
+    """
 
     ts: datetime | None
-    ts_text: str
+    ts_key: str
     context: int
     measurand: str
     phase: str
@@ -52,10 +55,15 @@ class SamplePosition(msgspec.Struct, frozen=True, array_like=True):
 
 # The first received value of an identity counts. Sorting by ts first lets the index on (tenant_id, session_id, ts) feed the
 # page: PostgreSQL stops reading when the page is full.
-_UNFOLD: Final = """
-SELECT DISTINCT ON (r.ts, coalesce(r.ts_text, ''), r.context, c.measurand, c.phase, c.location, c.format)
-       r.ts, coalesce(r.ts_text, '') AS ts_text, r.context, c.measurand, c.phase, c.location, c.format,
-       c.unit, c.multiplier, c.value, c.text
+_TS_KEY: Final = (
+    "CASE WHEN char_length(r.ts_text) > 32 "
+    "THEN left(r.ts_text, 32) || left(encode(sha256(convert_to(r.ts_text, 'UTF8')), 'hex'), 32) "
+    "ELSE coalesce(r.ts_text, '') END"
+)
+_UNFOLD: Final = f"""
+SELECT DISTINCT ON (r.ts, {_TS_KEY}, r.context, c.measurand, c.phase, c.location, c.format)
+       r.ts, {_TS_KEY} AS ts_key, r.context, c.measurand, c.phase, c.location, c.format,
+       r.ts_text, c.unit, c.multiplier, c.value, c.text
 FROM samples r
 JOIN sample_shapes h ON h.tenant_id = r.tenant_id AND h.shape_id = r.shape_id
 CROSS JOIN LATERAL ROWS FROM (
@@ -64,12 +72,12 @@ CROSS JOIN LATERAL ROWS FROM (
     jsonb_to_recordset(h.shape::jsonb)
         AS (measurand text, phase text, location text, unit text, multiplier integer, format text)
 ) AS c(value, text, measurand, phase, location, unit, multiplier, format)
-WHERE r.tenant_id = $1 AND r.session_id = $2 AND {page}
-ORDER BY r.ts, coalesce(r.ts_text, ''), r.context, c.measurand, c.phase, c.location, c.format, r.recorded_at
+WHERE r.tenant_id = $1 AND r.session_id = $2 AND {{page}}
+ORDER BY r.ts, {_TS_KEY}, r.context, c.measurand, c.phase, c.location, c.format, r.recorded_at
 LIMIT $3
 """
 _AFTER_IDENTITY: Final = (
-    "(coalesce(r.ts_text, ''), r.context, c.measurand, c.phase, c.location, c.format) > "
+    f"({_TS_KEY}, r.context, c.measurand, c.phase, c.location, c.format) > "
     "({0}::text, {1}::smallint, {2}::text, {3}::text, {4}::text, {5}::text)"
 )
 _FIRST: Final = _UNFOLD.format(page="r.ts IS NOT NULL")

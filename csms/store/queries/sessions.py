@@ -81,6 +81,7 @@ _SESSION: Final = (
     "x.last_meter_time, x.energy_wh, x.stop_reason, x.charging_state, x.remote_start_id, x.reservation_id, x.command_id, "
     "x.flags, x.event_count, x.created_at, x.updated_at"
 )
+_EVENT_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 _FROM: Final = "sessions x JOIN stations s ON s.tenant_id = x.tenant_id AND s.station_id = x.station_id"
 
 
@@ -159,13 +160,15 @@ async def list_events(
 async def close_by_force(conn: Connection, tenant_id: int, session_id: UUID, now: datetime) -> Session | None:
     """End an active session whose stop will not come, with the last known meter value: incomplete, reason "forced".
 
-    None when it is not active (any more). A stop that comes after all still completes it.
+    Negative energy is kept and marked `suspect`, as in an ordinary stop. None when it is not active (any more). A stop
+    that comes after all still completes it.
     """
     closed = await conn.fetchval(
         "UPDATE sessions SET status = 'incomplete', stop_reason = 'forced', "
         "stop_time = coalesce(last_meter_time, start_time, $3), stop_meter_wh = coalesce(last_meter_wh, start_meter_wh), "
         "energy_wh = coalesce(last_meter_wh, start_meter_wh) - start_meter_wh, "
-        "flags = array(SELECT DISTINCT unnest(flags || ARRAY['forced', 'stop_missing'])), updated_at = now() "
+        "flags = array(SELECT DISTINCT unnest(flags || ARRAY['forced', 'stop_missing'] || "
+        "CASE WHEN last_meter_wh < start_meter_wh THEN ARRAY['suspect'] ELSE ARRAY[]::text[] END)), updated_at = now() "
         "WHERE tenant_id = $1 AND session_id = $2 AND status = 'active' RETURNING true",
         tenant_id,
         session_id,
@@ -180,7 +183,7 @@ async def close_by_force(conn: Connection, tenant_id: int, session_id: UUID, now
         "session_id transaction_id evse_id connector_id id_tag status start_time stop_time start_meter_wh stop_meter_wh "
         "energy_wh stop_reason charging_state flags"
     )
-    data = msgspec.json.encode({name: getattr(session, name) for name in fields.split()})
+    data = _EVENT_ENCODER.encode({name: getattr(session, name) for name in fields.split()})
     await insert_event(
         conn,
         tenant_id,

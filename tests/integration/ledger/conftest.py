@@ -75,16 +75,18 @@ class Bench:
         )
 
     async def connect(self, identity: str, *, tenant_id: int = 1) -> Connected:
+        """Connect a station, which is made at the first time."""
+        known = await self.rows("SELECT station_id FROM stations WHERE tenant_id = $1 AND identity = $2", tenant_id, identity)
         outcome = await self.ledger.commit(
             ConnectStation(
                 tenant_id=tenant_id,
-                station_id=0,
+                station_id=known[0]["station_id"] if known else 0,
                 identity=identity,
                 process_id=uuid4(),
                 ocpp_version="ocpp1.6",
                 remote_address="127.0.0.1",
                 security_profile=0,
-                create=True,
+                create=not known,
             )
         )
         assert isinstance(outcome, Connected)

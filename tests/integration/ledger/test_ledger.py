@@ -154,6 +154,36 @@ async def test_c2_identities_that_differ_by_case_only_are_not_two_stations(bench
     assert outcome is None
 
 
+def connecting(**changes: Any) -> ConnectStation:
+    fields: dict[str, Any] = {
+        "tenant_id": 1,
+        "station_id": 0,
+        "identity": "S1",
+        "process_id": uuid4(),
+        "ocpp_version": "ocpp1.6",
+        "remote_address": "",
+        "security_profile": 0,
+    }
+    return ConnectStation(**(fields | changes))
+
+
+async def test_who_comes_second_to_make_a_station_has_proved_nothing(bench: Bench) -> None:
+    adopted = {"create": True, "password_scheme": "argon2", "password_salt": b""}
+    assert await bench.ledger.commit(connecting(**adopted, password_hash=b"mine")) is not None
+    assert await bench.ledger.commit(connecting(**adopted, password_hash=b"theirs")) is None
+    assert await bench.ledger.commit(connecting(create=True)) is None
+    (row,) = await bench.rows("SELECT connection_epoch FROM stations")
+    assert row["connection_epoch"] == 1
+
+
+async def test_a_password_that_changed_since_it_was_checked_lets_nobody_in(bench: Bench) -> None:
+    station = (await bench.connect("S1")).station_id
+    await bench.owner("UPDATE stations SET password_scheme = 'hmac', password_hash = 'new', password_salt = 'x'")
+    assert await bench.ledger.commit(connecting(station_id=station)) is None
+    assert await bench.ledger.commit(connecting(station_id=station, password_hash=b"old")) is None
+    assert await bench.ledger.commit(connecting(station_id=station, password_hash=b"new")) is not None
+
+
 async def test_admission_decides_the_answer_to_a_boot(bench: Bench) -> None:
     station = await bench.connect("S1")
     boot = BootStation(

@@ -25,7 +25,7 @@ from csms.postgres.binaries import find_binaries
 BIN = Path(os.environ["CSMS_POSTGRES_BIN"]) if "CSMS_POSTGRES_BIN" in os.environ else None
 DEBIAN_BIN = Path("/usr/lib/postgresql/15/bin")
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="is about being started by root")
+INSTALLED = {"packaged": BIN} | ({"debian": DEBIAN_BIN} if DEBIAN_BIN.is_dir() else {})
 
 
 @pytest.fixture
@@ -70,10 +70,8 @@ def tree_owners(folder: Path) -> set[int]:
     return {path.lstat().st_uid for path in [folder, *folder.rglob("*")]}
 
 
-@pytest.mark.parametrize("bin_dir", [None, DEBIAN_BIN], ids=["packaged", "debian"])
+@pytest.mark.parametrize("bin_dir", INSTALLED.values(), ids=INSTALLED.keys())
 def test_data_outlives_stop_and_start(server: Callable[..., EmbeddedPostgres], bin_dir: Path | None) -> None:
-    if bin_dir is not None and not bin_dir.is_dir():
-        pytest.skip("Debian's PostgreSQL 15 is not installed here")
     first = server(bin_dir=bin_dir)
     url = first.start(timeout=60)
     query(url, "CREATE TABLE kept AS SELECT 42 AS answer")
@@ -254,7 +252,7 @@ def test_running_url_of_a_folder_where_nothing_runs(folder: Path) -> None:
     assert running_url(folder / "data", shared_base=folder / "shared") is None
 
 
-@as_root
+@pytest.mark.root
 def test_root_runs_it_as_a_user_of_its_own(server: Callable[..., EmbeddedPostgres], folder: Path) -> None:
     postgres = server()
     url = postgres.start(timeout=60)
@@ -266,7 +264,7 @@ def test_root_runs_it_as_a_user_of_its_own(server: Callable[..., EmbeddedPostgre
     assert query(url, "SELECT 1") == 1
 
 
-@as_root
+@pytest.mark.root
 def test_root_below_a_private_folder(server: Callable[..., EmbeddedPostgres], folder: Path) -> None:
     private = folder / "private"
     private.mkdir(mode=0o700)
@@ -287,7 +285,7 @@ def test_root_below_a_private_folder(server: Callable[..., EmbeddedPostgres], fo
     assert third.folder != first.folder
 
 
-@as_root
+@pytest.mark.root
 def test_root_copies_programs_that_its_server_cannot_reach(folder: Path) -> None:
     private = folder / "private"
     private.mkdir(mode=0o700)
@@ -313,7 +311,7 @@ def test_root_copies_programs_that_its_server_cannot_reach(folder: Path) -> None
     assert tree_owners(copies[0]) == {0}
 
 
-@as_root
+@pytest.mark.root
 def test_programs_that_the_server_user_cannot_run_are_named(server: Callable[..., EmbeddedPostgres], folder: Path) -> None:
     private = folder / "private"
     private.mkdir(mode=0o700)
@@ -325,7 +323,7 @@ def test_programs_that_the_server_user_cannot_run_are_named(server: Callable[...
         server(bin_dir=private / "bin").start(timeout=60)
 
 
-@as_root
+@pytest.mark.root
 def test_a_shared_folder_that_others_can_write_to_is_refused(server: Callable[..., EmbeddedPostgres], folder: Path) -> None:
     private = folder / "private"
     private.mkdir(mode=0o700)
@@ -335,7 +333,7 @@ def test_a_shared_folder_that_others_can_write_to_is_refused(server: Callable[..
         server(private / "data").start(timeout=60)
 
 
-@as_root
+@pytest.mark.root
 def test_other_users_are_not_let_in(server: Callable[..., EmbeddedPostgres]) -> None:
     postgres = server()
     url = postgres.start(timeout=60)
@@ -343,7 +341,7 @@ def test_other_users_are_not_let_in(server: Callable[..., EmbeddedPostgres]) -> 
     assert _as_user(65534, lambda: query(url, "SELECT 1")) == "InvalidAuthorizationSpecificationError"
 
 
-@as_root
+@pytest.mark.root
 def test_an_ordinary_user_needs_nothing_special_and_keeps_his_database_from_root(folder: Path) -> None:
     found = find_binaries(BIN, own_account(), folder / "unused").folder  # somewhere that others can reach as well
     home = folder / "home"

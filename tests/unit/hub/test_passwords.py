@@ -14,11 +14,11 @@ def test_unknown_users_take_as_long_as_known_ones() -> None:
 
 
 async def test_the_decoy_is_nobody_s_password() -> None:
-    assert not await accounts.UserPasswords().verify(None, "decoy that nobody knows")
+    assert not await accounts.UserPasswords(accounts.HashWorkers()).verify(None, "decoy that nobody knows")
 
 
 async def test_passwords_are_hashed_and_compared() -> None:
-    passwords = accounts.UserPasswords()
+    passwords = accounts.UserPasswords(accounts.HashWorkers())
     stored = await passwords.hash("a-good-password")
     assert stored.startswith("$argon2id$")
     assert await passwords.verify(stored, "a-good-password")

@@ -43,10 +43,13 @@ fn two_digits(text: &[u8]) -> Option<(u8, &[u8])> {
     }
 }
 
-/// RFC 3339, with the deviations seen in the field: any number of fraction digits or none, no zone (means UTC), leap
-/// second in any minute. The year is not judged here: the domain marks years it does not believe.
+/// Characters of a dateTime, which is kept as sent: nanoseconds with an offset need 35.
+const LONGEST_DATE_TIME: usize = 64;
+
+/// RFC 3339, with the deviations seen in the field: many fraction digits or none, no zone (means UTC), leap second in any
+/// minute. The year is not judged here: the domain marks years it does not believe.
 fn is_date_time(text: &[u8]) -> bool {
-    parse_date_time(text).is_some()
+    text.len() <= LONGEST_DATE_TIME && parse_date_time(text).is_some()
 }
 
 fn parse_date_time(text: &[u8]) -> Option<()> {
@@ -149,6 +152,13 @@ mod tests {
         ] {
             assert!(!Format::DateTime.holds(text), "{text}");
         }
+    }
+
+    #[test]
+    fn date_times_are_bounded() {
+        let of_length = |digits: usize| format!("2024-01-01T00:00:00.{}Z", "1".repeat(digits));
+        assert!(Format::DateTime.holds(&of_length(LONGEST_DATE_TIME - 21)));
+        assert!(!Format::DateTime.holds(&of_length(LONGEST_DATE_TIME - 20)));
     }
 
     #[test]
