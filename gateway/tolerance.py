@@ -22,7 +22,7 @@ ESSENTIAL: Final = {
 }
 """What must be readable, by action: none of it, nor what holds it, is ever taken out."""
 
-_MOST_FAULTS: Final = 64
+_MOST_FAULTS: Final = 8
 _MISSING: Final = 12
 """The row of the table in section 3 for a required member that is not there: the object that lacks it has to go."""
 

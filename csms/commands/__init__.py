@@ -1,6 +1,7 @@
 """Commands on their way down: recorded, handed to the process that holds the station, waited for (design 5)."""
 
 from csms.commands.service import (
+    MAX_PARAMETERS,
     CommandService,
     DomainOrder,
     Order,
@@ -12,6 +13,7 @@ from csms.commands.service import (
 )
 
 __all__ = [
+    "MAX_PARAMETERS",
     "CommandService",
     "DomainOrder",
     "Order",

@@ -23,8 +23,12 @@ log = structlog.get_logger()
 MAX_OPEN: Final = 100
 """Commands of one station that may wait at the same time."""
 
+MAX_PARAMETERS: Final = 64 * 1024
+"""Bytes that the parameters or the payload of a command have at most, as JSON."""
+
 MAX_WAIT_S: Final = 120.0
 _POLL_S: Final = 1.0
+_LONGEST_LOOK_S: Final = 10.0
 
 
 class UnknownStation(Exception):
@@ -79,16 +83,31 @@ class CommandService:
         requested_by: str,
         time_to_live: timedelta | None = None,
         session_id: UUID | None = None,
-    ) -> UUID:
-        """Record the command and poke the process that holds the station; gives the command's id.
+    ) -> CommandRow:
+        """Record the command and poke the process that holds the station; gives the command as it was recorded.
 
         `time_to_live`: how long it may wait for a station that is away; None: it is refused then. Once this has returned
         the command goes on whatever happens to the caller. Raises UnknownStation, StationAway, StationRefused,
         TooManyCommands, StoreUnavailable.
         """
-        command_id = self._ids.uuid7()
-        now = self._clock.now()
         name, action, parameters = _columns(order)
+        now = self._clock.now()
+        row = CommandRow(
+            command_id=self._ids.uuid7(),
+            charge_point_id=identity,
+            command=name,
+            action=action,
+            parameters=parameters,
+            status="queued",
+            result=None,
+            error=None,
+            requested_by=requested_by,
+            session_id=session_id,
+            created_at=now,
+            expires_at=now + (time_to_live or DEFAULT_TIME_TO_LIVE),
+            sent_at=None,
+            finished_at=None,
+        )
 
         async def insert(conn: Connection) -> queries.Target:
             target = await queries.find_target(conn, tenant_id, identity)
@@ -100,19 +119,7 @@ class CommandService:
                 raise StationAway
             if await queries.count_open(conn, tenant_id, target.station_id) >= MAX_OPEN:
                 raise TooManyCommands
-            await queries.insert_command(
-                conn,
-                tenant_id,
-                command_id=command_id,
-                station_id=target.station_id,
-                command=name,
-                action=action,
-                parameters=parameters,
-                requested_by=requested_by,
-                session_id=session_id,
-                created_at=now,
-                expires_at=now + (time_to_live or DEFAULT_TIME_TO_LIVE),
-            )
+            await queries.insert_command(conn, tenant_id, target.station_id, row)
             return target
 
         with trio.CancelScope(shield=True):  # bounded by the time limits of the unit and of the bus
@@ -120,9 +127,9 @@ class CommandService:
             if target.process_id is not None:
                 await self._poke(
                     f"gateway.{target.process_id}.commands",
-                    {"tenant_id": tenant_id, "station_id": target.station_id, "command_id": str(command_id)},
+                    {"tenant_id": tenant_id, "station_id": target.station_id, "command_id": str(row.command_id)},
                 )
-        return command_id
+        return row
 
     async def execute(
         self,
@@ -136,25 +143,28 @@ class CommandService:
         session_id: UUID | None = None,
     ) -> CommandRow:
         """`submit`, then wait at most `wait_s` seconds (0..120) for the end; gives the command as it is then."""
-        command_id = await self.submit(
+        row = await self.submit(
             tenant_id, identity, order, requested_by=requested_by, time_to_live=time_to_live, session_id=session_id
         )
-        return await self.wait(tenant_id, command_id, wait_s)
+        return await self.wait(tenant_id, row, wait_s)
 
-    async def wait(self, tenant_id: int, command_id: UUID, wait_s: float) -> CommandRow:
-        """The command when it has ended, or as it is after `wait_s` seconds. The row is the truth, the bus wakes early."""
+    async def wait(self, tenant_id: int, row: CommandRow, wait_s: float) -> CommandRow:
+        """The command when it has ended, or as it is after `wait_s` seconds. The row is the truth, the bus wakes early.
+
+        While the database is away the command is what was last known of it: whoever sent it gets its id in any case.
+        """
         deadline = trio.current_time() + min(wait_s, MAX_WAIT_S)
         try:
-            async with self._bus.subscribe(f"command.{command_id}") as pokes:
+            async with self._bus.subscribe(f"command.{row.command_id}") as pokes:
                 while True:
-                    row = await self._look(tenant_id, command_id)
+                    row = await self._look(tenant_id, row, deadline)
                     rest = deadline - trio.current_time()
                     if row.status not in OPEN or rest <= 0:
                         return row
                     with trio.move_on_after(min(_POLL_S, rest)):
                         await pokes.receive()
         except (BusUnavailable, trio.EndOfChannel):
-            return await self._poll(tenant_id, command_id, deadline)
+            return await self._poll(tenant_id, row, deadline)
 
     async def disconnect(self, process_id: UUID | None, tenant_id: int, station_id: int, reason: str) -> None:
         """Ask the process that holds the station (None: nobody does) to close its connection."""
@@ -163,19 +173,24 @@ class CommandService:
                 f"gateway.{process_id}.disconnect", {"tenant_id": tenant_id, "station_id": station_id, "reason": reason}
             )
 
-    async def _poll(self, tenant_id: int, command_id: UUID, deadline: float) -> CommandRow:
+    async def _poll(self, tenant_id: int, row: CommandRow, deadline: float) -> CommandRow:
         while True:
-            row = await self._look(tenant_id, command_id)
+            row = await self._look(tenant_id, row, deadline)
             rest = deadline - trio.current_time()
             if row.status not in OPEN or rest <= 0:
                 return row
             await trio.sleep(min(_POLL_S, rest))
 
-    async def _look(self, tenant_id: int, command_id: UUID) -> CommandRow:
-        row = await self._database.tenant_unit(tenant_id, lambda conn: queries.get_command(conn, tenant_id, command_id))
-        if row is None:
-            raise StoreUnavailable(f"the command {command_id} was recorded and is not there")
-        return row
+    async def _look(self, tenant_id: int, known: CommandRow, deadline: float) -> CommandRow:
+        timeout = min(max(deadline - trio.current_time(), _POLL_S), _LONGEST_LOOK_S)
+        try:
+            row = await self._database.tenant_unit(
+                tenant_id, lambda conn: queries.get_command(conn, tenant_id, known.command_id), timeout=timeout
+            )
+        except StoreUnavailable as error:
+            log.warning("commands.cannot_look", command_id=str(known.command_id), error=str(error))
+            return known
+        return row or known
 
     async def _poke(self, topic: str, body: dict[str, object]) -> None:
         """A poke may be lost: the gateway looks into the table every few seconds."""

@@ -24,7 +24,7 @@ class RemoteStart(Command, tag="remote_start", frozen=True, kw_only=True):
     """Start charging for a token. OCPP 1.6 takes the connector, 2.x the EVSE; either name is understood for 1.6."""
 
     id_token: Annotated[str, Meta(min_length=1, max_length=36)]
-    token_type: str = "ISO14443"  # noqa: S105 - the kind of a token, no secret
+    token_type: Annotated[str, Meta(min_length=1, max_length=20)] = "ISO14443"  # noqa: S105 - the kind of a token, no secret
     evse_id: Positive | None = None
     connector_id: Positive | None = None
 

@@ -45,6 +45,7 @@ def fold_start(session: SessionState, op: StartTransaction, decision: Decision) 
 def fold_stop(session: SessionState, op: StopTransaction) -> None:
     """End an OCPP 1.6 session: energy_wh is meterStop - meterStart."""
     session.status = "completed"
+    _stop_has_come(session)
     session.stop_time, session.stop_time_text = op.time.ts, op.time.text
     session.stop_reason = op.reason
     session.stop_meter_wh = session.last_meter_wh = Decimal(op.meter_stop_wh)
@@ -103,13 +104,17 @@ def fold_event(session: SessionState, op: RecordTransactionEvent, decision: Deci
         session.reservation_id = op.reservation_id
     if op.charging_state is not None and newest:
         session.charging_state = op.charging_state
-    if op.id_token is not None and decision is not None and session.id_token is None:
+    if op.id_token is not None and decision is not None and (session.id_token_seq is None or op.seq_no < session.id_token_seq):
+        # the token that started pays, not the one that stopped, in whatever order they come (rule Y7)
+        session.id_token_seq = op.seq_no
+        session.flags = [f for f in session.flags if f != "unauthorized"]
         _fold_token(session, op.id_token, op.token_type, decision)
     if op.offline:
         session.flag("offline")
     _fold_readings(session, op.seq_no, op.readings)
     if op.type == "Ended":
         session.status = "completed"
+        _stop_has_come(session)
         session.stop_time, session.stop_time_text = op.time.ts, op.time.text
         session.stop_reason = op.stopped_reason or "Local"
         session.ended_seq = op.seq_no
@@ -117,6 +122,10 @@ def fold_event(session: SessionState, op: RecordTransactionEvent, decision: Deci
         session.stop_meter_wh = session.last_meter_wh
         _fold_completeness(session)
     _fold_doubt(session, op.time, op.suspect)
+
+
+def _stop_has_come(session: SessionState) -> None:
+    session.flags = [f for f in session.flags if f != "stop_missing"]
 
 
 def _fold_token(session: SessionState, id_token: str, token_type: str | None, decision: Decision) -> None:

@@ -23,6 +23,7 @@ class SessionState(msgspec.Struct):
     status: str = "active"
     id_token: str | None = None
     id_token_type: str | None = None
+    id_token_seq: int | None = None
     group_id_token: str | None = None
     authorization_status: str | None = None
     start_key: bytes | None = None

@@ -67,14 +67,14 @@ async def start(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Star
 
 
 def _is_new_of_clockless(session: SessionState, op: StartTransaction) -> bool:
-    return session.ended_seq is not None and op.time.ts is not None and op.time.ts < _CLOCKLESS_BEFORE
+    return session.ended_seq is not None and (op.time.ts is None or op.time.ts < _CLOCKLESS_BEFORE)
 
 
 async def _begin(tx: LedgerTransaction, context: BatchContext, ops: Sequence[StartTransaction]) -> list[Started]:
     decisions = await decide_tokens(
         tx,
         context,
-        [TokenQuestion(op.tenant_id, op.station_id, op.id_token, None, True, op.evse_id, op.connector_id) for op in ops],
+        [TokenQuestion(op.tenant_id, op.station_id, op.id_token, None, True, op.evse_id) for op in ops],
     )
     open_sessions = await tx.open_sessions({(op.tenant_id, op.station_id) for op in ops})
     transaction_ids = await context.transaction_ids.take(tx, len(ops))
@@ -85,6 +85,7 @@ async def _begin(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Sta
             if other.connector_id == op.connector_id:
                 supersede(other)
                 superseded.append(other)
+                publish_ended(context, other)
         session = SessionState(
             op.tenant_id, context.ids.uuid7(), op.station_id, "ocpp1.6", str(transaction_id), start_key=start_key(op)
         )

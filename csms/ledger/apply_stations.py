@@ -65,6 +65,11 @@ async def boot(tx: LedgerTransaction, context: BatchContext, ops: Sequence[BootS
     outcomes = []
     for op in ops:
         station = stations.get((op.tenant_id, op.station_id))
+        if station is not None and station.connection_epoch > op.epoch:
+            # void for an older connection (design 3.4): the station boots again on its newest one
+            registrations.append("pending")
+            outcomes.append(Booted("pending", RETRY_INTERVAL_S))
+            continue
         admission = "reject" if station is None or station.retired else station.admission
         registration = _REGISTRATION[admission]
         registrations.append(registration)

@@ -17,7 +17,8 @@ TYPE_OF_UNTYPED = "ISO14443"
 
 
 class TokenQuestion(msgspec.Struct, frozen=True):
-    """May this token charge at this EVSE? `starting` also asks whether it is in use on another connector (rule X4)."""
+    """May this token charge at this EVSE? `starting` also asks whether it is in use on another connector (rule X4), by a
+    transaction other than `transaction_ref`."""
 
     tenant_id: int
     station_id: int
@@ -25,7 +26,7 @@ class TokenQuestion(msgspec.Struct, frozen=True):
     token_type: str | None
     starting: bool = False
     evse_id: int | None = None
-    connector_id: int | None = None
+    transaction_ref: str | None = None
 
 
 async def authorize(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Authorize]) -> list[Decision]:
@@ -45,8 +46,10 @@ async def decide_tokens(tx: LedgerTransaction, context: BatchContext, questions:
         key = (question.tenant_id, question.id_token.lower())
         tenant = context.tenants.by_id(question.tenant_id)
         accept_unknown = tenant is not None and tenant.unknown_tokens == "accept"
-        here = (question.station_id, question.evse_id)
-        elsewhere = question.starting and any((station, evse) != here for station, evse, _ in in_use.get(key, ()))
+        here, itself = (question.station_id, question.evse_id), (question.station_id, question.transaction_ref)
+        elsewhere = question.starting and any(
+            (station, evse) != here and (station, ref) != itself for station, evse, ref in in_use.get(key, ())
+        )
         decision = decide(
             known.get(key, ()),
             token_type=question.token_type,

@@ -54,7 +54,13 @@ async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Rec
             context,
             [
                 TokenQuestion(
-                    op.tenant_id, op.station_id, op.id_token or "", op.token_type, op.type == "Started", op.evse_id, op.connector_id
+                    op.tenant_id,
+                    op.station_id,
+                    op.id_token or "",
+                    op.token_type,
+                    op.type == "Started",
+                    op.evse_id,
+                    op.transaction_ref,
                 )
                 for op in with_token
             ],

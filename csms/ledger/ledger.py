@@ -22,6 +22,7 @@ from csms.health import HealthRegistry
 from csms.ledger.batch import apply_batch
 from csms.ledger.context import BatchContext
 from csms.ledger.metrics import BATCH_SIZE, COMMIT_SECONDS, POISONED, QUEUED, RETRIES
+from csms.ledger.port import LedgerTransaction
 from csms.ledger.transaction_ids import TransactionIdPool
 from csms.store.ledger_samples import ShapeCache
 from csms.store.ledger_transaction import open_transaction
@@ -99,6 +100,7 @@ class Ledger:
         self._wake = trio.Event()
         self._closing = False
         self._drained = trio.Event()
+        self._shields: set[trio.CancelScope] = set()
         self._scope = trio.CancelScope()
         self._failing = False
         self._submitted = 0
@@ -165,6 +167,9 @@ class Ledger:
                 await self._drained.wait()
         if self._queued:
             log.warning("ledger.closed_with_unacknowledged_operations", count=self._queued)
+            # a store that hangs must not hold the process: what is in doubt was not acknowledged
+            for shield in self._shields:
+                shield.shield = False
         self._scope.cancel(reason="ledger closed")
 
     # -- the writer
@@ -239,8 +244,12 @@ class Ledger:
         attempt = 0
         while True:
             try:
-                with trio.CancelScope(shield=True):
-                    outcomes = await self._transaction(operations)
+                with trio.CancelScope(shield=True) as shield:
+                    self._shields.add(shield)
+                    try:
+                        outcomes = await self._transaction(operations)
+                    finally:
+                        self._shields.discard(shield)
                 self._failing = False
                 return outcomes
             except StoreUnavailable as error:
@@ -253,8 +262,6 @@ class Ledger:
                     self._failing = True
                 await trio.sleep(pause)
             except Exception as error:
-                # the transaction has rolled back; shape ids that it interned do not exist
-                self._shapes.ids.clear()
                 if len(operations) > 1:
                     middle = len(operations) // 2
                     return await self._write(operations[:middle]) + await self._write(operations[middle:])
@@ -265,11 +272,18 @@ class Ledger:
                 return [failure]
 
     async def _transaction(self, operations: Sequence[Operation]) -> list[Any]:
-        async def work(connection: Connection) -> list[Any]:
-            context = BatchContext(self._clock.now(), self._ids, self._tenants, self._transaction_ids)
-            return await apply_batch(open_transaction(connection, self._shapes), context, operations)
+        transaction: LedgerTransaction | None = None
 
-        return await self._database.unit(work, timeout=COMMIT_TIMEOUT_S)
+        async def work(connection: Connection) -> list[Any]:
+            nonlocal transaction
+            transaction = open_transaction(connection, self._shapes)
+            context = BatchContext(self._clock.now(), self._ids, self._tenants, self._transaction_ids)
+            return await apply_batch(transaction, context, operations)
+
+        outcomes = await self._database.unit(work, timeout=COMMIT_TIMEOUT_S)
+        if transaction is not None:
+            transaction.committed()
+        return outcomes
 
     async def _watch(self) -> None:
         """Tell the truth about the store: a commit that hangs counts as failing, and an idle ledger asks by itself."""

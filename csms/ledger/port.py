@@ -42,6 +42,10 @@ RefKey = tuple[int, int, str]
 class LedgerTransaction(Protocol):
     """One transaction of the ledger; it commits when the unit of work returns."""
 
+    def committed(self) -> None:
+        """Told after the commit, on the Trio thread."""
+        ...
+
     # stations
     async def connect_stations(self, ops: Sequence[ConnectStation]) -> list[Connected | None]: ...
     async def disconnect_stations(self, ops: Sequence[DisconnectStation]) -> list[bool]: ...
@@ -60,8 +64,8 @@ class LedgerTransaction(Protocol):
 
     async def open_token_sessions(
         self, keys: Collection[tuple[int, str]]
-    ) -> dict[tuple[int, str], list[tuple[int, int | None, int | None]]]:
-        """(station, EVSE, connector) of the sessions that are open with a token and not stale (rule X4)."""
+    ) -> dict[tuple[int, str], list[tuple[int, int | None, str]]]:
+        """(station, EVSE, transaction_ref) of the sessions that are open with a token and not stale (rule X4)."""
         ...
 
     async def add_unknown_tokens(self, tokens: Collection[tuple[int, str, str]]) -> None:

@@ -43,8 +43,10 @@ class CommandStatements:
         rows = await self.connection.fetch(
             "UPDATE commands c SET status = 'sent', sent_at = now(), epoch = n.epoch "
             f"FROM {_CLAIM.source('n')} JOIN stations s USING (tenant_id, station_id) "
-            "WHERE c.tenant_id = n.tenant_id AND c.command_id = n.command_id AND c.status = 'queued' "
-            "AND c.expires_at > now() AND s.connection_epoch = n.epoch RETURNING c.command_id",
+            "WHERE c.tenant_id = n.tenant_id AND c.command_id = n.command_id "
+            # claimed by the same connection: the first try had committed, but its outcome was lost
+            "AND (c.status = 'queued' AND c.expires_at > now() OR c.status = 'sent' AND c.epoch = n.epoch) "
+            "AND s.connection_epoch = n.epoch RETURNING c.command_id",
             *_CLAIM.parameters((op.tenant_id, op.station_id, op.command_id, op.epoch) for op in ops),
         )
         claimed = {row[0] for row in rows}
@@ -54,7 +56,8 @@ class CommandStatements:
         rows = await self.connection.fetch(
             "UPDATE commands c SET status = n.status, result = n.result::jsonb, error = n.error, finished_at = now() "
             f"FROM {_FINISH.source('n')} WHERE c.tenant_id = n.tenant_id AND c.command_id = n.command_id "
-            "AND c.status IN ('queued', 'sent') RETURNING c.command_id",
+            # unknown: given up during an outage that the answer sat out in the ledger
+            "AND c.status IN ('queued', 'sent', 'unknown') RETURNING c.command_id",
             *_FINISH.parameters(
                 (op.tenant_id, op.command_id, op.status, None if op.result is None else op.result.decode(), op.error) for op in ops
             ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -15,13 +15,16 @@ from csms.store.unnest import RowType, array_literal
 Shape = tuple[Channel, ...]
 
 SHAPES_MAX: Final = 5_000
-"""Shapes per tenant; a station that keeps inventing units is stopped here, and its message quarantined."""
+"""Interned shapes per tenant. A station that keeps inventing units uses them up; readings carry their shape themselves then."""
+LONGEST_INTERNED: Final = 2_000
+"""Characters of an interned shape; an index entry has room for no more than 2,704 bytes."""
 
 _READING_COLUMNS: Final = (
     ("ts", "timestamptz"),
     ("ts_text", "text"),
     ("context", "int2"),
     ("shape_id", "int4"),
+    ("shape", "text"),
     ("numbers", "text"),
     ("texts", "text"),
 )
@@ -42,25 +45,26 @@ _SHAPE: Final = RowType((("tenant_id", "int4"), ("shape", "text")))
 _TEXTS: Final = "CASE WHEN n.texts IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(n.texts::jsonb)) END"
 
 
-class TooManyShapes(Exception):
-    """The tenant has used up its shapes: the reading cannot be stored as a sample."""
-
-
 class ShapeCache:
-    """Shape ids by tenant, as this process has learnt them. Ids never change; the cache forgets all when it grows too big."""
+    """Ids of interned shapes that are committed, by tenant. Ids never change; the cache begins anew when it grows too big."""
 
     def __init__(self) -> None:
-        self.ids: dict[tuple[int, Shape], int] = {}
+        self._ids: dict[tuple[int, Shape], int] = {}
 
-    def learn(self, tenant_id: int, shape: Shape, shape_id: int) -> None:
-        if len(self.ids) >= 100_000:
-            self.ids.clear()
-        self.ids[tenant_id, shape] = shape_id
+    def find(self, tenant_id: int, shape: Shape) -> int | None:
+        return self._ids.get((tenant_id, shape))
+
+    def learn(self, ids: Mapping[tuple[int, Shape], int | None]) -> None:
+        if len(self._ids) >= 100_000:
+            self._ids = {}
+        self._ids.update({key: shape_id for key, shape_id in ids.items() if shape_id is not None})
 
 
 class SampleStatements:
     connection: Connection
     shapes: ShapeCache
+    shape_ids: dict[tuple[int, Shape], int | None]
+    """What this transaction uses: its own ids may still be rolled back, so nobody else sees them before the commit."""
 
     async def insert_samples(self, rows: Sequence[SampleRow], updates: Sequence[MeterUpdate]) -> None:
         await self._intern([(row.tenant_id, row.reading.shape) for row in rows])
@@ -68,18 +72,21 @@ class SampleStatements:
         moves = _UPDATE.parameters((u.tenant_id, u.session_id, u.station_id, u.wh, u.ts, u.event.decode()) for u in updates)
         # A repeated message brings nothing new: it moves no register and publishes no event.
         await self.connection.execute(
-            'WITH fresh AS (INSERT INTO samples (tenant_id, session_id, ts, ts_text, context, shape_id, "values", texts) '
-            f"SELECT n.tenant_id, n.session_id, n.ts, n.ts_text, n.context, n.shape_id, n.numbers::numeric[], {_TEXTS} "
+            'WITH fresh AS (INSERT INTO samples (tenant_id, session_id, ts, ts_text, context, shape_id, shape, "values", texts) '
+            f"SELECT n.tenant_id, n.session_id, n.ts, n.ts_text, n.context, n.shape_id, n.shape, n.numbers::numeric[], {_TEXTS} "
             f"FROM {_SAMPLE.source('n')} WHERE NOT EXISTS (SELECT FROM samples s WHERE s.tenant_id = n.tenant_id "
-            "AND s.session_id = n.session_id AND s.ts = n.ts AND s.context = n.context AND s.shape_id = n.shape_id "
+            "AND s.session_id = n.session_id AND s.ts = n.ts AND s.context = n.context "
+            "AND s.shape_id IS NOT DISTINCT FROM n.shape_id AND s.shape IS NOT DISTINCT FROM n.shape "
             'AND s."values" = n.numbers::numeric[]) RETURNING session_id), '
-            f"news AS (SELECT * FROM {_UPDATE.source('u', 9)} WHERE u.session_id IN (SELECT session_id FROM fresh)), "
+            f"news AS (SELECT * FROM {_UPDATE.source('u', len(_SAMPLE.columns) + 1)} "
+            "WHERE u.session_id IN (SELECT session_id FROM fresh)), "
             "moved AS (UPDATE sessions x SET last_meter_wh = news.wh, last_meter_time = news.ts, "
             "energy_wh = news.wh - x.start_meter_wh, updated_at = now() FROM news "
             # the empty text keeps the planner from walking all active sessions by their partial index
             "WHERE x.tenant_id = news.tenant_id AND x.session_id = news.session_id AND x.station_id = news.station_id "
             "AND x.status || '' = 'active' "
-            "AND news.wh IS NOT NULL AND (x.last_meter_time IS NULL OR x.last_meter_time <= news.ts)) "
+            # a clock that once ran ahead must not hold the register for ever
+            "AND news.wh IS NOT NULL AND (x.last_meter_time IS NULL OR least(x.last_meter_time, x.updated_at) <= news.ts)) "
             "INSERT INTO outbox (tenant_id, type, station_id, session_id, occurred_at, data) "
             "SELECT news.tenant_id, 'session.meter_values', news.station_id, news.session_id, news.ts, news.event::jsonb FROM news",
             *samples,
@@ -89,30 +96,39 @@ class SampleStatements:
     async def insert_station_samples(self, rows: Sequence[StationSampleRow]) -> None:
         await self._intern([(row.tenant_id, row.reading.shape) for row in rows])
         await self.connection.execute(
-            'INSERT INTO station_samples (tenant_id, station_id, evse_id, ts, ts_text, context, shape_id, "values", texts) '
-            f"SELECT n.tenant_id, n.station_id, n.evse_id, n.ts, n.ts_text, n.context, n.shape_id, n.numbers::numeric[], {_TEXTS} "
-            f"FROM {_STATION_SAMPLE.source('n')} WHERE NOT EXISTS (SELECT FROM station_samples s WHERE s.tenant_id = n.tenant_id "
-            "AND s.station_id = n.station_id AND s.evse_id = n.evse_id AND s.ts = n.ts AND s.context = n.context "
-            'AND s.shape_id = n.shape_id AND s."values" = n.numbers::numeric[])',
+            'INSERT INTO station_samples (tenant_id, station_id, evse_id, ts, ts_text, context, shape_id, shape, "values", texts) '
+            "SELECT n.tenant_id, n.station_id, n.evse_id, n.ts, n.ts_text, n.context, n.shape_id, n.shape, "
+            f"n.numbers::numeric[], {_TEXTS} FROM {_STATION_SAMPLE.source('n')} "
+            "WHERE NOT EXISTS (SELECT FROM station_samples s WHERE s.tenant_id = n.tenant_id AND s.station_id = n.station_id "
+            "AND s.evse_id = n.evse_id AND s.ts = n.ts AND s.context = n.context "
+            "AND s.shape_id IS NOT DISTINCT FROM n.shape_id AND s.shape IS NOT DISTINCT FROM n.shape "
+            'AND s."values" = n.numbers::numeric[])',
             *_STATION_SAMPLE.parameters(
                 (row.tenant_id, row.station_id, row.evse_id, *self._columns(row.tenant_id, row.reading)) for row in rows
             ),
         )
 
     def _columns(self, tenant_id: int, reading: Reading) -> tuple[Any, ...]:
+        shape_id = self.shape_ids[tenant_id, reading.shape]
         return (
             reading.ts,
             reading.ts_text,
             reading.context,
-            self.shapes.ids[tenant_id, reading.shape],
+            shape_id,
+            _shape_text(reading.shape) if shape_id is None else None,
             array_literal(reading.values),
             None if reading.texts is None else msgspec.json.encode(reading.texts).decode(),
         )
 
     async def _intern(self, shapes: Collection[tuple[int, Shape]]) -> None:
-        missing = {
-            (tenant_id, _shape_text(shape)): shape for tenant_id, shape in shapes if (tenant_id, shape) not in self.shapes.ids
-        }
+        """Find the ids of shapes, interning new ones; None for those that readings must carry themselves."""
+        missing: dict[tuple[int, str], Shape] = {}
+        for tenant_id, shape in set(shapes) - self.shape_ids.keys():
+            shape_id = self.shape_ids[tenant_id, shape] = self.shapes.find(tenant_id, shape)
+            if shape_id is None:
+                text = _shape_text(shape)
+                if len(text) <= LONGEST_INTERNED:
+                    missing[tenant_id, text] = shape
         if not missing:
             return
         keys = _SHAPE.parameters(sorted(missing))
@@ -128,11 +144,12 @@ class SampleStatements:
             f"SELECT s.tenant_id, s.shape, s.shape_id FROM {_SHAPE.source('n')} JOIN sample_shapes s USING (tenant_id, shape)",
             *keys,
         )
-        # learnt from a transaction that may still be rolled back; the ledger drops the cache then
         for row in rows:
-            self.shapes.learn(row[0], missing[row[0], row[1]], row[2])
-        if len(rows) < len(missing):
-            raise TooManyShapes(f"more than {SHAPES_MAX} kinds of meter readings in one tenant")
+            self.shape_ids[row[0], missing[row[0], row[1]]] = row[2]
+
+    def committed(self) -> None:
+        """The transaction has committed: others may use what it interned."""
+        self.shapes.learn(self.shape_ids)
 
 
 def _shape_text(shape: Shape) -> str:

@@ -25,6 +25,7 @@ _SESSION_COLUMNS: Final = (
     ("status", "text"),
     ("id_token", "text"),
     ("id_token_type", "text"),
+    ("id_token_seq", "int4"),
     ("group_id_token", "text"),
     ("authorization_status", "text"),
     ("start_key", "bytea"),

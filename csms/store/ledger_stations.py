@@ -141,6 +141,11 @@ class StationStatements:
         return [(op.tenant_id, op.station_id) in done for op in ops]
 
     async def see_stations(self, process_id: UUID, seen: Sequence[tuple[int, int, datetime]]) -> list[tuple[int, int]]:
+        was_away = await self.connection.fetchval(
+            "SELECT seen_at < now() - make_interval(secs => $2) FROM gateway_processes WHERE process_id = $1",
+            process_id,
+            PROCESS_DEAD_AFTER_S / 2,
+        )
         await self.connection.execute(
             "INSERT INTO gateway_processes (process_id) VALUES ($1) ON CONFLICT (process_id) DO UPDATE SET seen_at = now()",
             process_id,
@@ -154,6 +159,9 @@ class StationStatements:
                 "WHERE s.tenant_id = heard.tenant_id AND s.station_id = heard.station_id",
                 *_SEEN.parameters(seen),
             )
+        if was_away:
+            # the store was away for all of us: give the others the time to come back before calling them dead
+            return []
         rows = await self.connection.fetch(
             "WITH dead AS (SELECT s.tenant_id, s.station_id FROM stations s "
             "LEFT JOIN gateway_processes p ON p.process_id = s.connected_process WHERE s.connected_process IS NOT NULL "
@@ -236,7 +244,8 @@ class StationStatements:
             "error_code = excluded.error_code, info = excluded.info, vendor_id = excluded.vendor_id, "
             "vendor_error_code = excluded.vendor_error_code, status_time = excluded.status_time, "
             "status_recorded_at = excluded.status_recorded_at "
+            # a clock that once ran ahead must not freeze the connector
             "WHERE connectors.status_time IS NULL OR excluded.status_time IS NULL "
-            "OR excluded.status_time >= connectors.status_time",
+            "OR excluded.status_time >= least(connectors.status_time, connectors.status_recorded_at)",
             *rows,
         )

@@ -33,16 +33,16 @@ class TokenStatements:
 
     async def open_token_sessions(
         self, keys: Collection[tuple[int, str]]
-    ) -> dict[tuple[int, str], list[tuple[int, int | None, int | None]]]:
+    ) -> dict[tuple[int, str], list[tuple[int, int | None, str]]]:
         rows = await self.connection.fetch(
-            "SELECT k.tenant_id, k.lower_token, x.station_id, x.evse_id, x.connector_id "
+            "SELECT k.tenant_id, k.lower_token, x.station_id, x.evse_id, x.transaction_ref "
             f"FROM {_TOKEN_KEY.source('k')} "
             "JOIN sessions x ON x.tenant_id = k.tenant_id AND lower(x.id_token) = k.lower_token AND x.status = 'active' "
             "JOIN stations s ON s.tenant_id = x.tenant_id AND s.station_id = x.station_id "
             "WHERE x.updated_at > now() - interval '24 h' AND (s.booted_at IS NULL OR s.booted_at <= x.updated_at)",
             *_TOKEN_KEY.parameters(keys),
         )
-        found: dict[tuple[int, str], list[tuple[int, int | None, int | None]]] = {}
+        found: dict[tuple[int, str], list[tuple[int, int | None, str]]] = {}
         for row in rows:
             found.setdefault((row[0], row[1]), []).append((row[2], row[3], row[4]))
         return found

@@ -20,6 +20,7 @@ class PostgresLedgerTransaction(
     def __init__(self, connection: Connection, shapes: ShapeCache) -> None:
         self.connection = connection
         self.shapes = shapes
+        self.shape_ids = {}
 
 
 def open_transaction(connection: Connection, shapes: ShapeCache) -> LedgerTransaction:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import asyncpg
@@ -28,7 +29,7 @@ async def maintain(dsn: str, gateway: Database, *, call_timeout_s: int) -> None:
     async def abandon(conn: Connection) -> int:
         return await close_abandoned(conn, call_timeout_s)
 
-    next_owner_work = trio.current_time() + OWNER_WORK_EVERY_S
+    next_owner_work = trio.current_time()
     while True:
         await trio.sleep(COMMANDS_EVERY_S)
         try:
@@ -36,19 +37,29 @@ async def maintain(dsn: str, gateway: Database, *, call_timeout_s: int) -> None:
             if closed:
                 log.info("commands.abandoned", count=closed)
             if trio.current_time() >= next_owner_work:
-                await run_with_owner(dsn, _owner_work, timeout=600)
                 next_owner_work = trio.current_time() + OWNER_WORK_EVERY_S
+                # apart, so that one that fails does not keep the other from its work
+                for work in (_make_partitions, _prune):
+                    await _as_owner(dsn, work)
         except StoreUnavailable as error:
             log.warning("maintenance.postponed", error=str(error))
-        except asyncpg.PostgresError:
-            # partitions are made months ahead: an operator has time to look at this
-            log.exception("maintenance.failed")
 
 
-async def _owner_work(conn: Connection) -> None:
+async def _as_owner(dsn: str, work: Callable[[Connection], Awaitable[None]]) -> None:
+    try:
+        await run_with_owner(dsn, work, timeout=600)
+    except asyncpg.PostgresError:
+        # partitions are made months ahead: an operator has time to look at this
+        log.exception("maintenance.failed")
+
+
+async def _make_partitions(conn: Connection) -> None:
     made = await ensure_partitions(conn)
     if made:
         log.info("partitions.made", names=made)
+
+
+async def _prune(conn: Connection) -> None:
     while await prune_outbox(conn, OUTBOX_KEPT_DAYS) == _CHUNK:
         log.debug("outbox.pruned_chunk")
 

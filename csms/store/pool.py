@@ -36,7 +36,6 @@ _AWAY: Final = (
     TimeoutError,
     asyncio.CancelledError,
     asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
@@ -44,6 +43,12 @@ _AWAY: Final = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.PostgresIOError,
+    asyncpg.PostgresSystemError,
+    asyncpg.InternalServerError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+    asyncpg.InsufficientPrivilegeError,
 )
 """Failures that say nothing about the rows: the store is away, full, restarting, or asks for another try."""
 
@@ -89,7 +94,9 @@ class Database:
                     await transaction.rollback()
                     raise
                 return result
-        except _AWAY as error:
+        except (*_AWAY, asyncpg.InterfaceError) as error:
+            if isinstance(error, asyncpg.InterfaceError) and not _is_lost(connection):
+                raise  # the driver refuses what it was given: a fault of the statement or of a row, not of the store
             if connection is not None:
                 _drop(connection)
             if isinstance(error, asyncio.CancelledError):
@@ -143,7 +150,7 @@ async def open_store(
 
         try:
             pool = await thread.run(create)
-        except (*_AWAY, asyncpg.PostgresError) as error:
+        except (*_AWAY, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
             raise StoreUnavailable(f"cannot open the database as {role}: {error}") from error
         pools.append(pool)
         return Database(thread, pool)
@@ -165,6 +172,14 @@ async def open_store(
         with trio.CancelScope(shield=True):
             await thread.run(close_pools)
         thread.stop()
+
+
+def _is_lost(connection: Any) -> bool:
+    """True when the driver's complaint is that there is no connection (any more)."""
+    try:
+        return connection is None or connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True
 
 
 def _drop(connection: Any) -> None:

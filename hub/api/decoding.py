@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
 
+from csms.domain.times import EARLIEST, LATEST
 from hub.api.problems import FieldError, Problem
 
 T = TypeVar("T")
@@ -15,6 +18,7 @@ T = TypeVar("T")
 MAX_DEPTH: Final = 32
 MAX_QUERY: Final = 4096
 
+_DATE: Final = re.compile(r"^\d{4}-\d\d-\d\d")
 _AT: Final = re.compile(r"^(?P<message>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 _NAMED_FIELD: Final = re.compile(r"^Object (?:missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL)
 
@@ -33,6 +37,8 @@ def decode_body(raw: bytes, content_type: str, into: type[T]) -> T:
         raise Problem(400, "malformed-body", f"the body is not valid JSON: {error}") from None
     except RecursionError:
         raise Problem(400, "malformed-body", "the body is nested too deeply") from None
+    for field, time in _times(body, ""):
+        _check_time(time, field)
     return body
 
 
@@ -52,9 +58,14 @@ def decode_query(raw: bytes, into: type[T]) -> T:
             raise _one(name.replace("\0", ""), "must not contain a NUL character")
         found[name] = value
     try:
-        return msgspec.convert(found, into, strict=False)
+        query = msgspec.convert(found, into, strict=False)
     except msgspec.ValidationError as error:
         raise invalid_input(error) from None
+    for name, time in _times(query, ""):
+        _check_time(time, name)
+        if not _DATE.match(found[name]):  # a lenient conversion takes seconds since 1970 too
+            raise _one(name, "is not a date and time of RFC 3339")
+    return query
 
 
 def invalid_input(error: msgspec.ValidationError) -> Problem:
@@ -71,6 +82,29 @@ def invalid_input(error: msgspec.ValidationError) -> Problem:
 
 def _one(field: str, message: str) -> Problem:
     return Problem(422, "invalid-input", "the input is not acceptable", errors=[FieldError(field[:200], message[:500])])
+
+
+def _check_time(time: datetime, field: str) -> None:
+    """Raises Problem 422 for a time outside 1970..2100: near the ends of the calendar no computing with it is safe."""
+    try:
+        inside = EARLIEST <= time < LATEST
+    except OverflowError:  # year 1 or 9999 with an offset that leaves the calendar
+        inside = False
+    if not inside:
+        raise _one(field, "is not a time from 1970 to 2099")
+
+
+def _times(value: Any, path: str) -> Iterator[tuple[str, datetime]]:
+    """(field, time) of every time in a decoded Struct."""
+    if isinstance(value, datetime):
+        yield path, value
+    elif isinstance(value, msgspec.Struct):
+        for field in msgspec.structs.fields(value):
+            name = field.encode_name
+            yield from _times(getattr(value, field.name), f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _times(item, f"{path}[{index}]")
 
 
 def _check_text(raw: bytes) -> None:

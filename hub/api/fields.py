@@ -17,7 +17,9 @@ Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s\x00-\
 Password = Annotated[str, Meta(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD)]
 Slug = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}\Z", description="Tenant, as in URLs and topics")]
 TimeZone = Annotated[str, Meta(min_length=1, max_length=64, description="IANA time zone")]
-Time = Annotated[datetime, Meta(tz=True, description="RFC 3339, with its offset")]
+Time = Annotated[datetime, Meta(tz=True, description="RFC 3339, with its offset; from 1970 to 2099")]
+"""Annotations cannot bound a time: `hub.api.decoding` holds every decoded time to the years 1970 to 2099."""
+
 Identity = Annotated[
     str,
     Meta(

@@ -45,11 +45,13 @@ def position(call: Call[PQ, Any], into: type[T]) -> T | None:
     return call.hub.cursors.read(_scope(call), call.query.cursor, into)
 
 
-def page(call: Call[PQ, Any], found: Sequence[R], place: Callable[[R], object], view: Callable[[R], V]) -> Page[V]:
-    """A page of `found`, for which one more item than `limit` was asked."""
+def page(
+    call: Call[PQ, Any], found: Sequence[R], place: Callable[[R], object], view: Callable[[R], V], *, cut: bool = False
+) -> Page[V]:
+    """A page of `found`, for which one more item than `limit` was asked. `cut`: there are more, though fewer were found."""
     limit = call.query.limit
     items = found[:limit]
-    more = len(found) > limit
+    more = cut or len(found) > limit
     return Page([view(item) for item in items], call.hub.cursors.write(_scope(call), place(items[-1])) if more else None)
 
 

@@ -9,7 +9,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from csms.commands import DomainOrder, Order, RawOrder, StationAway, StationRefused, TooManyCommands, UnknownStation
+from csms.commands import MAX_PARAMETERS, DomainOrder, Order, RawOrder, StationAway, StationRefused, TooManyCommands, UnknownStation
+from csms.commands.station_credentials import mask_station_credentials, station_credentials
 from csms.domain.commands import AnyCommand
 from csms.store import Connection
 from csms.store.queries import commands as queries
@@ -37,7 +38,8 @@ class CommandOrder(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Command(msgspec.Struct):
-    """A command and how far it came. `result` is the station's answer, `error` why there is none."""
+    """A command and how far it came. `result` is the station's answer, `error` why there is none. Passwords of stations are
+    shown as `***`."""
 
     command_id: UUID
     charge_point_id: str
@@ -65,7 +67,7 @@ class CommandQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 def command_view(row: CommandRow) -> Command:
-    parameters = msgspec.Raw(row.parameters.encode())
+    parameters = msgspec.Raw(mask_station_credentials(row.parameters).encode())
     return Command(
         row.command_id,
         row.charge_point_id,
@@ -74,7 +76,7 @@ def command_view(row: CommandRow) -> Command:
         parameters if row.command is not None else None,
         row.action if row.command is None else None,
         parameters if row.command is None else None,
-        None if row.result is None else msgspec.Raw(row.result.encode()),
+        None if row.result is None else msgspec.Raw(mask_station_credentials(row.result).encode()),
         row.error,
         row.requested_by,
         row.session_id,
@@ -128,27 +130,29 @@ async def list_commands(call: Call[CommandQuery, None]) -> Answer:
     tenant_id, identity, query = call.tenant_id, call.path["id"], call.query
     before = position(call, UUID)
 
-    async def read(conn: Connection) -> list[CommandRow] | None:
+    async def read(conn: Connection) -> tuple[list[CommandRow], bool] | None:
         if await station_queries.get_station(conn, tenant_id, identity) is None:
             return None
         return await queries.list_commands(conn, tenant_id, identity, before, query.limit + 1, query.status)
 
-    rows = await call.hub.store.hub.tenant_unit(tenant_id, read)
-    if rows is None:
+    found = await call.hub.store.hub.tenant_unit(tenant_id, read)
+    if found is None:
         raise not_found()
-    return Answer(200, page(call, rows, lambda row: row.command_id, command_view))
+    rows, cut = found
+    return Answer(200, page(call, rows, lambda row: row.command_id, command_view, cut=cut))
 
 
 def _order(body: CommandOrder) -> Order:
     if body.action is not None:
         if body.command is not None or body.parameters is not None:
             raise invalid("action", "cannot be combined with command and parameters")
-        return RawOrder(body.action, msgspec.json.encode(body.payload or {}))
+        return RawOrder(body.action, _checked("payload", body.payload or {}))
     if body.command is None:
         raise invalid("command", "either command or action is required")
     if body.payload is not None:
         raise invalid("payload", "belongs to action; a command takes parameters")
     parameters = body.parameters or {}
+    _checked("parameters", parameters)
     if "command" in parameters:
         raise invalid("parameters.command", "is not a known field")
     try:
@@ -157,6 +161,20 @@ def _order(body: CommandOrder) -> Order:
         problem = invalid_input(error)
         field = problem.errors[0].field
         raise invalid("command" if field == "command" else f"parameters.{field}".rstrip("."), problem.errors[0].message) from None
+
+
+def _checked(field: str, content: dict[str, Any]) -> bytes:
+    """The content as JSON. Raises Problem 422 when it is too large, or carries a station's password (decision 10)."""
+    encoded = msgspec.json.encode(content)
+    if len(encoded) > MAX_PARAMETERS:
+        raise invalid(field, f"has more than {MAX_PARAMETERS} bytes as JSON")
+    for path, _, _ in station_credentials(content):
+        raise invalid(
+            f"{field}.{path}"[:200],
+            "would change the password of the charge point, which cannot be done over OCPP: set it at the charge point and "
+            "with PATCH /api/v1/chargepoints/{id}",
+        )
+    return encoded
 
 
 ROUTES = (
@@ -187,6 +205,7 @@ ROUTES = (
         answers={200: Page[Command]},
         tag="Commands",
         summary="A charge point's commands, newest first",
+        description="A page ends early when its parameters and results would have more than 4 MiB together.",
     ),
     route(
         "GET",

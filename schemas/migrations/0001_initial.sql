@@ -179,6 +179,8 @@ CREATE TABLE sessions (
     status               text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'completed', 'incomplete')),
     id_token             text,
     id_token_type        text,
+    -- the seqNo of the event that named the token: the lowest one pays (2.x)
+    id_token_seq         integer,
     group_id_token       text,
     authorization_status text,
     start_key            bytea,
@@ -215,6 +217,7 @@ CREATE TABLE sessions (
 -- room for the running totals, which change no indexed column
 ALTER TABLE sessions SET (fillfactor = 70);
 CREATE INDEX sessions_start_key ON sessions (tenant_id, station_id, start_key) WHERE start_key IS NOT NULL;
+CREATE INDEX sessions_transaction_ref ON sessions (tenant_id, transaction_ref);
 CREATE INDEX sessions_station ON sessions (tenant_id, station_id, session_id);
 CREATE INDEX sessions_id_token ON sessions (tenant_id, lower(id_token), session_id) WHERE id_token IS NOT NULL;
 CREATE INDEX sessions_active ON sessions (tenant_id, station_id) WHERE status = 'active';
@@ -257,7 +260,9 @@ CREATE TABLE samples (
     ts          timestamptz,
     ts_text     text,
     context     smallint NOT NULL,
-    shape_id    integer NOT NULL,
+    -- the id of an interned shape, or the shape itself where it is too long or too rare to be interned
+    shape_id    integer,
+    shape       text,
     "values"    numeric[] NOT NULL,
     texts       text[],
     recorded_at timestamptz NOT NULL DEFAULT now()
@@ -273,7 +278,9 @@ CREATE TABLE station_samples (
     ts          timestamptz,
     ts_text     text,
     context     smallint NOT NULL,
-    shape_id    integer NOT NULL,
+    -- the id of an interned shape, or the shape itself where it is too long or too rare to be interned
+    shape_id    integer,
+    shape       text,
     "values"    numeric[] NOT NULL,
     texts       text[],
     recorded_at timestamptz NOT NULL DEFAULT now()
@@ -376,6 +383,8 @@ CREATE TABLE outbox (
     data        jsonb NOT NULL,
     PRIMARY KEY (tenant_id, id)
 );
+-- for dropping what is old; costs the writer nothing
+CREATE INDEX outbox_recorded_at ON outbox USING brin (recorded_at);
 CREATE INDEX outbox_position ON outbox (tenant_id, xid, id);
 
 CREATE TABLE users (

@@ -48,6 +48,7 @@ _COMMAND: Final = (
     "c.command_id, s.identity AS charge_point_id, c.command, c.action, c.parameters, c.status, c.result, c.error, "
     "c.requested_by, c.session_id, c.created_at, c.expires_at, c.sent_at, c.finished_at"
 )
+_LIST_BYTES: Final = 4 * 1024 * 1024
 _FROM: Final = "commands c JOIN stations s ON s.tenant_id = c.tenant_id AND s.station_id = c.station_id"
 
 
@@ -71,33 +72,21 @@ async def count_open(conn: Connection, tenant_id: int, station_id: int) -> int:
     return count
 
 
-async def insert_command(
-    conn: Connection,
-    tenant_id: int,
-    *,
-    command_id: UUID,
-    station_id: int,
-    command: str | None,
-    action: str | None,
-    parameters: str,
-    requested_by: str,
-    session_id: UUID | None,
-    created_at: datetime,
-    expires_at: datetime,
-) -> None:
+async def insert_command(conn: Connection, tenant_id: int, station_id: int, row: CommandRow) -> None:
+    """Record a new command; its status is the table's default, queued."""
     await conn.execute(
         "INSERT INTO commands (tenant_id, command_id, station_id, command, action, parameters, requested_by, session_id, "
         "created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9, $10)",
         tenant_id,
-        command_id,
+        row.command_id,
         station_id,
-        command,
-        action,
-        parameters,
-        requested_by,
-        session_id,
-        created_at,
-        expires_at,
+        row.command,
+        row.action,
+        row.parameters,
+        row.requested_by,
+        row.session_id,
+        row.created_at,
+        row.expires_at,
     )
 
 
@@ -108,8 +97,11 @@ async def get_command(conn: Connection, tenant_id: int, command_id: UUID) -> Com
 
 async def list_commands(
     conn: Connection, tenant_id: int, identity: str, before: UUID | None, limit: int, status: CommandStatus | None
-) -> list[CommandRow]:
-    """A station's commands, newest first."""
+) -> tuple[list[CommandRow], bool]:
+    """A station's commands, newest first; True when there are more than these although they are fewer than `limit`.
+
+    Parameters and results of all of them together have at most 4 MiB, or those of a single one.
+    """
     conditions = ["c.tenant_id = $1", "lower(s.identity) = lower($2)", "s.identity = $2"]
     values: list[Any] = [tenant_id, identity]
     if before is not None:
@@ -119,8 +111,14 @@ async def list_commands(
         values.append(status)
         conditions.append(f"c.status = ${len(values)}")
     values.append(limit)
-    rows = await conn.fetch(
-        f"SELECT {_COMMAND} FROM {_FROM} WHERE {' AND '.join(conditions)} ORDER BY c.command_id DESC LIMIT ${len(values)}",
+    values.append(_LIST_BYTES)
+    found = await conn.fetch(
+        f"SELECT {', '.join(CommandRow.__struct_fields__)}, wanted FROM ("
+        "SELECT *, sum(size) OVER (ORDER BY command_id DESC) AS size_so_far, count(*) OVER () AS wanted FROM ("
+        f"SELECT {_COMMAND}, octet_length(c.parameters::text) + coalesce(octet_length(c.result::text), 0) AS size "
+        f"FROM {_FROM} WHERE {' AND '.join(conditions)} ORDER BY c.command_id DESC LIMIT ${len(values) - 1}"
+        f") q) r WHERE size_so_far <= ${len(values)} OR size_so_far = size ORDER BY command_id DESC",
         *values,
     )
-    return [CommandRow(**row) for row in rows]
+    rows = [CommandRow(**{name: row[name] for name in CommandRow.__struct_fields__}) for row in found]
+    return rows, bool(found) and len(found) < found[0]["wanted"]

@@ -53,23 +53,23 @@ class SamplePosition(msgspec.Struct, frozen=True, array_like=True):
     format: str
 
 
-# The first received value of an identity counts. Sorting by ts first lets the index on (tenant_id, session_id, ts) feed the
-# page: PostgreSQL stops reading when the page is full.
 _TS_KEY: Final = (
     "CASE WHEN char_length(r.ts_text) > 32 "
     "THEN left(r.ts_text, 32) || left(encode(sha256(convert_to(r.ts_text, 'UTF8')), 'hex'), 32) "
     "ELSE coalesce(r.ts_text, '') END"
 )
+# The first received value of an identity counts. Sorting by ts first lets the index on (tenant_id, session_id, ts) feed the
+# page: PostgreSQL stops reading when the page is full.
 _UNFOLD: Final = f"""
 SELECT DISTINCT ON (r.ts, {_TS_KEY}, r.context, c.measurand, c.phase, c.location, c.format)
        r.ts, {_TS_KEY} AS ts_key, r.context, c.measurand, c.phase, c.location, c.format,
        r.ts_text, c.unit, c.multiplier, c.value, c.text
 FROM samples r
-JOIN sample_shapes h ON h.tenant_id = r.tenant_id AND h.shape_id = r.shape_id
+LEFT JOIN sample_shapes h ON h.tenant_id = r.tenant_id AND h.shape_id = r.shape_id
 CROSS JOIN LATERAL ROWS FROM (
     unnest(r."values"),
     unnest(r.texts),
-    jsonb_to_recordset(h.shape::jsonb)
+    jsonb_to_recordset(coalesce(r.shape, h.shape)::jsonb)
         AS (measurand text, phase text, location text, unit text, multiplier integer, format text)
 ) AS c(value, text, measurand, phase, location, unit, multiplier, format)
 WHERE r.tenant_id = $1 AND r.session_id = $2 AND {{page}}

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from tests.integration.hub.harness import Person, RunningHub
+import threading
+
+import pytest
+import trio
+
+from csms.credentials import StationPasswords
+from tests.integration.hub.harness import PASSWORD, Person, RunningHub
 
 
 async def test_a_station_with_a_made_password_shows_it_once(hub: RunningHub, boss: Person) -> None:
@@ -38,3 +44,44 @@ async def test_online_needs_a_living_process(hub: RunningHub, boss: Person) -> N
     assert (await boss.get("/api/v1/chargepoints/CP-1")).json()["status"] == "offline"
     listed = (await boss.get("/api/v1/chargepoints", params={"online": "true"})).json()
     assert listed == {"items": [], "next_cursor": None}
+
+
+async def test_a_flood_of_passwords_is_hashed_two_at_a_time_and_has_an_end(
+    hub: RunningHub, boss: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each hash takes 64 MiB in a process that may hold the stations."""
+    lock, go = threading.Lock(), threading.Event()
+    running, most = 0, 0
+
+    def slow(self: StationPasswords, password: bytes) -> tuple[str, bytes, bytes]:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        go.wait(10)
+        with lock:
+            running -= 1
+        return self.store_machine_made(password)
+
+    monkeypatch.setattr(StationPasswords, "store_chosen", slow)
+    statuses: list[int] = []
+
+    async def create(number: int) -> None:
+        body = {"charge_point_id": f"CP-{number}", "password": "a-long-password-0"}
+        statuses.append((await boss.post("/api/v1/chargepoints", body)).status_code)
+
+    async with trio.open_nursery() as nursery:
+        for number in range(55):
+            nursery.start_soon(create, number)
+        with trio.fail_after(10):
+            while len(statuses) < 3:  # 2 at work, 50 waiting
+                await trio.sleep(0.05)
+        assert set(statuses) == {503}
+        # people who sign in wait in the same row
+        login = {"email": boss.email, "password": PASSWORD, "tenant": "north"}
+        refused = await hub.client().post("/api/v1/auth/login", json=login)
+        assert refused.status_code == 503
+        assert int(refused.headers["retry-after"]) > 0
+        go.set()
+    assert most == 2
+    assert sorted(statuses) == [201] * 52 + [503] * 3

@@ -155,3 +155,108 @@ async def test_a_change_that_ends_a_connection_tells_the_gateway(hub: RunningHub
         reasons = [msgspec.json.decode(orders.receive_nowait())["reason"] for _ in range(3)]
     assert reasons == ["password changed", "registration withdrawn", "station retired"]
     assert (await boss.get(path)).status_code == 404
+
+
+SECRET = "the-new-password-of-the-station"
+CREDENTIALS: list[tuple[Any, str]] = [
+    ({"command": "change_configuration", "parameters": {"key": "AuthorizationKey", "value": SECRET}}, "parameters.value"),
+    ({"action": "ChangeConfiguration", "payload": {"key": "authorizationkey", "value": SECRET}}, "payload.value"),
+    ({"action": "changeconfiguration", "payload": {"key": "AuthorizationKey", "value": SECRET}}, "payload.value"),
+    (
+        {
+            "command": "set_variables",
+            "parameters": {
+                "variables": [
+                    {"component": "OCPPCommCtrlr", "variable": "HeartbeatInterval", "value": "60"},
+                    {"component": "SecurityCtrlr", "variable": "BasicAuthPassword", "value": SECRET},
+                ]
+            },
+        },
+        "parameters.variables[1].value",
+    ),
+    (
+        {
+            "action": "SetVariables",
+            "payload": {
+                "setVariableData": [
+                    {
+                        "attributeValue": SECRET,
+                        "component": {"name": "SecurityCtrlr"},
+                        "variable": {"name": "BASICAUTHPASSWORD"},
+                    }
+                ]
+            },
+        },
+        "payload.setVariableData[0].attributeValue",
+    ),
+    (
+        {"command": "data_transfer", "parameters": {"vendor_id": "v", "data": {"key": "AuthorizationKey", "value": SECRET}}},
+        "parameters.data.value",
+    ),
+]
+
+
+async def test_a_station_s_password_is_not_set_by_a_command(hub: RunningHub, boss: Person, station: str) -> None:
+    for body, field in CREDENTIALS:
+        answer = await boss.post(station, body)
+        assert answer.status_code == 422, (body, answer.text)
+        (error,) = answer.json()["errors"]
+        assert error["field"] == field
+        assert "PATCH /api/v1/chargepoints/{id}" in error["message"]
+        assert SECRET not in answer.text
+    assert await hub.sql("SELECT 1 FROM commands") == []
+    # asking for the key is no secret
+    asked = {"command": "get_configuration", "parameters": {"keys": ["AuthorizationKey"]}}
+    assert (await boss.post(f"{station}?wait=0", asked)).status_code == 202
+
+
+async def test_a_password_that_a_station_tells_is_shown_to_nobody(hub: RunningHub, boss: Person, station: str) -> None:
+    viewer = await hub.make_user(boss, "viewer")
+    told = [
+        {"configurationKey": [{"key": "AuthorizationKey", "readonly": False, "value": SECRET}, {"key": "A", "value": "1"}]},
+        {"getVariableResult": [{"attributeValue": SECRET, "component": {"name": "S"}, "variable": {"name": "BasicAuthPassword"}}]},
+    ]
+    for result in told:
+        async with gateway(hub, "accepted", msgspec.json.encode(result).decode()):
+            answer = await boss.post(station, {"command": "get_configuration"})
+        seen = [answer, await viewer.get(answer.headers["location"]), await viewer.get(station)]
+        assert all(SECRET not in view.text and '"***"' in view.text for view in seen)
+    newest, older = (item["result"] for item in seen[-1].json()["items"])
+    assert newest["getVariableResult"][0]["variable"] == {"name": "BasicAuthPassword"}
+    assert older["configurationKey"][1] == {"key": "A", "value": "1"}
+
+
+async def test_the_size_of_an_order_is_bounded(boss: Person, station: str) -> None:
+    fits, large = "x" * 65_000, "x" * 65_600
+    for body, field in (
+        ({"action": "DataTransfer", "payload": {"vendorId": "v", "data": large}}, "payload"),
+        ({"command": "data_transfer", "parameters": {"vendor_id": "v", "data": large}}, "parameters"),
+        ({"command": "data_transfer", "parameters": {"vendor_id": "v", "data": ["x"] * 20_000}}, "parameters"),
+        ({"command": "remote_start", "parameters": {"id_token": "T", "token_type": "x" * 21}}, "parameters.token_type"),
+    ):
+        answer = await boss.post(station, body)
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["errors"][0]["field"] == field
+    taken = await boss.post(f"{station}?wait=0", {"action": "DataTransfer", "payload": {"vendorId": "v", "data": fits}})
+    assert taken.status_code == 202
+
+
+async def test_a_page_of_commands_is_bounded_in_bytes_and_leaves_none_out(hub: RunningHub, boss: Person, station: str) -> None:
+    await hub.sql(
+        "INSERT INTO commands (tenant_id, command_id, station_id, action, parameters, status, result, requested_by, expires_at) "
+        "SELECT s.tenant_id, ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, s.station_id, 'X', '{}', 'accepted', "
+        "jsonb_build_object('n', n, 'x', repeat('x', CASE WHEN n = 12 THEN 5000000 ELSE 1000000 END)), 'test', now() "
+        "FROM stations s, generate_series(1, 12) n"
+    )
+    for limit in (3, 500):
+        found, sizes, cursor = [], [], None
+        while True:
+            answer = await boss.get(station, params={"limit": limit} | ({"cursor": cursor} if cursor else {}))
+            assert len(answer.content) < 5_100_000
+            sizes.append(len(answer.json()["items"]))
+            found += [item["result"]["n"] for item in answer.json()["items"]]
+            cursor = answer.json()["next_cursor"]
+            if cursor is None:
+                break
+        assert found == list(range(12, 0, -1))
+        assert sizes == ([1, 3, 3, 3, 2] if limit == 3 else [1, 4, 4, 3])

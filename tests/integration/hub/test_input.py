@@ -150,3 +150,23 @@ async def test_an_identity_is_percent_encoded_in_the_address(boss: Person) -> No
     assert (await boss.post("/api/v1/chargepoints", {"charge_point_id": identity})).status_code == 201
     answer = await boss.get("/api/v1/chargepoints/DE%2AABC%2BE1%7Cx%3D%40y")
     assert answer.json()["charge_point_id"] == identity
+
+
+async def test_times_at_the_edge_of_the_calendar(boss: Person) -> None:
+    early, late = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"
+    for time in (early, late, "1969-12-31T23:59:59Z", "2100-01-01T00:00:00Z", "1970-01-01T00:00:00+01:00"):
+        for name in ("from", "to"):
+            errors = _problem(await boss.get("/api/v1/sessions", params={name: time}), 422)["errors"]
+            assert errors[0]["field"] == name, time
+        for name in ("valid_from", "valid_until"):
+            errors = _problem(await boss.post("/api/v1/id-tokens", {"id_token": "T", name: time}), 422)["errors"]
+            assert errors[0]["field"] == name, time
+        key = {"name": "k", "role": "viewer", "expires_at": time}
+        assert _problem(await boss.post("/api/v1/api-keys", key), 422)["errors"][0]["field"] == "expires_at", time
+    token = (await boss.post("/api/v1/id-tokens", {"id_token": "T", "valid_until": "2099-12-31T23:59:59Z"})).json()
+    errors = _problem(await boss.patch(f"/api/v1/id-tokens/{token['token_id']}", {"valid_from": early}), 422)["errors"]
+    assert errors[0]["field"] == "valid_from"
+    for number in ("1", "1.5", "1700000000"):
+        errors = _problem(await boss.get("/api/v1/sessions", params={"from": number}), 422)["errors"]
+        assert errors[0]["field"] == "from", number
+    assert (await boss.get("/api/v1/sessions", params={"from": "1970-01-01T00:00:00Z"})).status_code == 200

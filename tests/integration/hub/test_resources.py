@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from uuid import UUID
 
 import trio
 
@@ -191,3 +192,26 @@ async def test_quarantine_is_shown(hub: RunningHub, field: Field, boss: Person) 
     assert (await boss.get("/api/v1/quarantine", params={"reason": "orphan"})).json()["items"] == []
     viewer = await hub.make_user(boss, "viewer")
     assert (await viewer.get("/api/v1/quarantine")).status_code == 403
+
+
+async def test_a_station_that_comes_while_its_location_goes_keeps_it(hub: RunningHub, boss: Person) -> None:
+    made = (await boss.post("/api/v1/locations", {"name": "Depot"})).json()
+    inserted = trio.Event()
+    token = trio.lowlevel.current_trio_token()
+
+    async def insert(conn: Connection) -> None:
+        async with conn.transaction():
+            await conn.execute(
+                "INSERT INTO stations (tenant_id, identity, location_id) SELECT tenant_id, 'CP-1', $1 FROM tenants "
+                "WHERE slug = 'north'",
+                UUID(made["location_id"]),
+            )
+            token.run_sync_soon(inserted.set)
+            await asyncio.sleep(1)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run_with_owner, hub.dsn, insert)
+        await inserted.wait()
+        refused = await boss.delete(f"/api/v1/locations/{made['location_id']}")
+    assert refused.status_code == 409, refused.text
+    assert "stand at this location" in refused.json()["detail"]

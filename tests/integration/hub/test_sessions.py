@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from csms.domain.metering import Channel, Reading
 from tests.integration.hub.harness import Field, Person, RunningHub, reading
 
@@ -139,3 +141,58 @@ async def test_an_operator_may_force_and_a_viewer_may_not_stop(hub: RunningHub, 
     viewer, operator = await hub.make_user(boss, "viewer"), await hub.make_user(boss, "operator")
     assert (await viewer.post(path, {"force": True})).status_code == 403
     assert (await operator.post(path, {"force": True})).status_code == 200
+
+
+async def test_a_session_of_a_retired_station_can_only_be_forced(hub: RunningHub, field: Field, boss: Person) -> None:
+    station = await field.connect("north", "CP-1")
+    await field.start("north", station)
+    (session,) = (await boss.get("/api/v1/sessions")).json()["items"]
+    assert (await boss.delete("/api/v1/chargepoints/CP-1")).status_code == 204
+    path = f"/api/v1/sessions/{session['session_id']}/stop"
+    refused = await boss.post(path, {})
+    assert refused.status_code == 409
+    assert "retired" in refused.json()["detail"]
+    assert "force" in refused.json()["detail"]
+    forced = await boss.post(path, {"force": True})
+    assert (forced.status_code, forced.json()["forced"]) == (200, True)
+
+
+async def test_the_event_of_a_forced_stop_carries_numbers(hub: RunningHub, field: Field, boss: Person) -> None:
+    station = await field.connect("north", "CP-1")
+    transaction = await field.start("north", station)
+    await field.meter("north", station, transaction, reading(30, "4200.25"))
+    (session,) = (await boss.get("/api/v1/sessions")).json()["items"]
+    await hub.sql("DELETE FROM gateway_processes")
+    path = f"/api/v1/sessions/{session['session_id']}/stop"
+    assert (await boss.post(path, {"force": True})).json()["session"]["flags"].count("suspect") == 0
+    data = (await boss.get("/api/v1/events", params={"type": "session.ended"})).json()["items"][-1]["data"]
+    assert (data["start_meter_wh"], data["stop_meter_wh"], data["energy_wh"]) == (1000, 4200.25, 3200.25)
+
+
+async def test_a_forced_stop_with_negative_energy_is_suspect(hub: RunningHub, field: Field, boss: Person) -> None:
+    station = await field.connect("north", "CP-1")
+    await field.start("north", station)
+    (session,) = (await boss.get("/api/v1/sessions")).json()["items"]
+    await hub.sql("UPDATE sessions SET last_meter_wh = $1", Decimal(400))
+    await hub.sql("DELETE FROM gateway_processes")
+    forced = (await boss.post(f"/api/v1/sessions/{session['session_id']}/stop", {"force": True})).json()["session"]
+    assert forced["energy_wh"] == -600
+    assert set(forced["flags"]) >= {"suspect", "forced", "stop_missing"}
+
+
+async def test_samples_are_paged_past_any_text_of_a_time(hub: RunningHub, field: Field, boss: Person) -> None:
+    station = await field.connect("north", "CP-1")
+    transaction = await field.start("north", station)
+    texts = ["1969-01-01T00:00:00Z", *("x" * 50_000 + str(n) for n in range(3)), "\x01" * 300, "\U0001f50c" * 400, "\u00e9" * 32]
+    for text in texts:
+        await field.meter("north", station, transaction, Reading(None, text, 0, (Channel(),), ["1"]))
+    (session,) = (await boss.get("/api/v1/sessions")).json()["items"]
+    path = f"/api/v1/sessions/{session['session_id']}/samples"
+    found, cursor = [], None
+    for _ in texts:
+        answer = await boss.get(path, params={"limit": 1} | ({"cursor": cursor} if cursor else {}))
+        assert answer.status_code == 200, answer.text
+        found += [sample["timestamp_text"] for sample in answer.json()["items"]]
+        cursor = answer.json()["next_cursor"]
+    assert cursor is None
+    assert sorted(found) == sorted(texts)

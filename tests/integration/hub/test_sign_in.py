@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
+import trio
 
-from csms.accounts import BadPassword, UnknownUser, ensure_first_admin, set_password
+from csms.accounts import BadPassword, UnknownUser, UserPasswords, ensure_first_admin, set_password
 from tests.integration.hub.harness import ADMIN, PASSWORD, Person, RunningHub
 
 LOGIN = "/api/v1/auth/login"
@@ -186,3 +188,39 @@ async def test_setting_a_password_from_the_command_line(hub: RunningHub, boss: P
         await set_password(hub.store, "nowhere", boss.email, "the-new-password")
     with pytest.raises(BadPassword):
         await set_password(hub.store, "north", boss.email, "short")
+
+
+@pytest.mark.parametrize("change", [{"password": "another-password"}, {"disabled": True}])
+async def test_a_sign_in_that_a_change_overtook_gets_no_tokens(
+    hub: RunningHub, boss: Person, monkeypatch: pytest.MonkeyPatch, change: dict[str, object]
+) -> None:
+    """The old password was compared, and then changed before the tokens were made."""
+    viewer = await hub.make_user(boss, "viewer")
+    user_id = (await viewer.get("/api/v1/me")).json()["id"]
+    real, compared, changed = UserPasswords.verify, trio.Event(), trio.Event()
+    waiting: list[bool] = []
+
+    async def overtaken(self: UserPasswords, stored: str | None, password: str) -> bool:
+        matches = await real(self, stored, password)
+        waiting.append(matches)
+        if len(waiting) == 3:
+            compared.set()
+        await changed.wait()
+        return matches
+
+    statuses: list[int] = []
+
+    async def sign_in() -> None:
+        login = {"email": viewer.email, "password": PASSWORD, "tenant": "north"}
+        statuses.append((await hub.client().post(LOGIN, json=login)).status_code)
+
+    monkeypatch.setattr(UserPasswords, "verify", overtaken)
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(sign_in)
+        await compared.wait()
+        assert (await boss.patch(f"/api/v1/users/{user_id}", change)).status_code == 200
+        changed.set()
+    assert waiting == [True] * 3
+    assert statuses == [401] * 3
+    assert await hub.sql("SELECT 1 FROM refresh_tokens WHERE user_id = $1", UUID(user_id)) == []

@@ -47,6 +47,13 @@ async def test_a_poisoned_row_fails_alone(bench: Bench) -> None:
     assert len(await bench.rows("SELECT 1 FROM station_samples")) == 5
 
 
+async def test_what_the_driver_refuses_is_poison_not_an_outage(bench: Bench) -> None:
+    station = (await bench.connect("S1")).station_id
+    with trio.fail_after(5), pytest.raises(OperationFailed):
+        await bench.meter(station, None, reading(1, "5"), evse_id=2**40)
+    assert bench.ledger.available
+
+
 async def test_a_burst_is_committed_in_groups_and_each_caller_gets_his_own_outcome(bench: Bench) -> None:
     stations = [(await bench.connect(f"S{n}")).station_id for n in range(60)]
     outcomes: dict[int, int] = {}
@@ -229,9 +236,11 @@ async def test_a_command_is_claimed_once_by_the_newest_epoch_and_finished_once(b
     key = {"tenant_id": 1, "station_id": station.station_id, "command_id": command_id}
     assert await bench.ledger.commit(ClaimCommand(**key, epoch=station.epoch - 1)) is False
     assert await bench.ledger.commit(ClaimCommand(**key, epoch=station.epoch)) is True
-    assert await bench.ledger.commit(ClaimCommand(**key, epoch=station.epoch)) is False
+    # tried again because the outcome of the commit was lost: it is still his
+    assert await bench.ledger.commit(ClaimCommand(**key, epoch=station.epoch)) is True
     assert await bench.ledger.commit(FinishCommand(**key, status="accepted", result=b'{"status":"Accepted"}')) is True
     assert await bench.ledger.commit(FinishCommand(**key, status="timed_out")) is False
+    assert await bench.ledger.commit(ClaimCommand(**key, epoch=station.epoch)) is False
 
 
 @pytest.mark.parametrize("connector", ["connector_id", "evse_id"])
@@ -277,3 +286,100 @@ async def test_a_message_of_many_readings_is_one_row_each(bench: Bench) -> None:
     )  # fmt: skip
     assert len(await bench.rows("SELECT 1 FROM samples")) == 20
     assert len(await bench.rows("SELECT 1 FROM sample_shapes")) == 1
+
+
+def wild(station_id: int, number: int, *, values: int) -> RecordMeterValues:
+    shape = tuple(Channel(unit=f"unit-{station_id}-{number}-{n}"[:20]) for n in range(values))
+    readings = [Reading(reading(1, "0").ts, None, 0, shape, ["1"] * values)]
+    return RecordMeterValues(tenant_id=1, station_id=station_id, evse_id=1, connector_id=1, readings=readings, payload=b"[]")
+
+
+async def test_a_shape_too_long_to_be_interned_is_kept_with_its_reading(bench: Bench) -> None:
+    station = (await bench.connect("S1")).station_id
+    await bench.ledger.commit(wild(station, 0, values=150))
+    (row,) = await bench.rows("SELECT shape_id, shape FROM station_samples")
+    assert row["shape_id"] is None
+    assert row["shape"].count("unit-") == 150
+    started = await bench.start(station)
+    for _ in range(2):
+        in_session = wild(station, 1, values=150)
+        in_session.transaction_ref = str(started.transaction_id)
+        await bench.ledger.commit(in_session)
+    (row,) = await bench.rows("SELECT shape_id, shape FROM samples")
+    assert (row["shape_id"], row["shape"].count("unit-")) == (None, 150)
+
+
+async def test_a_station_that_invents_shapes_keeps_nobody_from_being_stored(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("csms.store.ledger_samples.SHAPES_MAX", 3)
+    station = (await bench.connect("S1")).station_id
+    for number in range(5):
+        await bench.ledger.commit(wild(station, number, values=1))
+    await bench.meter((await bench.connect("S2")).station_id, None, reading(5, "1500"))
+    rows = await bench.rows("SELECT shape_id, shape FROM station_samples ORDER BY recorded_at")
+    assert [row["shape"] is None for row in rows] == [True, True, True, False, False, False]
+    assert len(await bench.rows("SELECT 1 FROM sample_shapes")) == 3
+
+
+async def test_shapes_of_a_commit_that_failed_are_interned_again(bench: Bench) -> None:
+    """The poisoned reading makes the first try of the group roll back after it has interned the shape of both."""
+    good = (await bench.connect("S1")).station_id
+    bad = (await bench.connect("S2")).station_id
+    poison = Reading(reading(1, "1").ts, None, 0, (Channel(measurand="Voltage"),), ["not a number"])
+
+    async def refused() -> None:
+        with pytest.raises(OperationFailed):
+            await bench.meter(bad, None, poison)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(refused)
+        nursery.start_soon(bench.meter, good, None, reading(1, "5"))
+    await bench.meter(good, None, reading(2, "6"))
+    rows = await bench.rows("SELECT 1 FROM station_samples r JOIN sample_shapes h USING (tenant_id, shape_id)")
+    assert len(rows) == 2
+
+
+async def test_a_clock_that_ran_ahead_freezes_no_connector(bench: Bench) -> None:
+    station = (await bench.connect("S1")).station_id
+    for status, time in (("Charging", "2036-03-01T10:05:00Z"), ("Available", "2099-01-01T00:00:00Z")):
+        report = ReportConnectorStatus(
+            tenant_id=1, station_id=station, evse_id=1, connector_id=1, status=status, time=parse_station_time(time)
+        )
+        await bench.ledger.commit(report)
+    (row,) = await bench.rows("SELECT status FROM connectors")
+    assert row["status"] == "Available"
+    await bench.owner("UPDATE connectors SET status_recorded_at = now() - interval '1 min'")
+    now = ReportConnectorStatus(
+        tenant_id=1,
+        station_id=station,
+        evse_id=1,
+        connector_id=1,
+        status="Preparing",
+        time=parse_station_time((await bench.rows("SELECT now()::text AS t"))[0]["t"].replace(" ", "T") + ":00"),
+    )
+    await bench.ledger.commit(now)
+    (row,) = await bench.rows("SELECT status FROM connectors")
+    assert row["status"] == "Preparing"
+
+
+async def test_a_boot_of_an_older_connection_is_void(bench: Bench) -> None:
+    old = await bench.connect("S1")
+    await bench.connect("S1")
+    boot = BootStation(tenant_id=1, station_id=old.station_id, epoch=old.epoch, ocpp_version="ocpp1.6", vendor="V", model="M")
+    assert (await bench.ledger.commit(boot)).registration == "pending"
+    (row,) = await bench.rows("SELECT registration FROM stations")
+    assert row["registration"] == "unknown"
+
+
+async def test_an_outage_makes_nobody_call_the_other_processes_dead(bench: Bench) -> None:
+    station = await bench.connect("S1")
+    (row,) = await bench.rows("SELECT connected_process FROM stations")
+    me = uuid4()
+    for process in (row["connected_process"], me):
+        await bench.ledger.commit(SeeStations(tenant_id=0, station_id=0, process_id=process, seen=[]))
+    await bench.owner("UPDATE gateway_processes SET seen_at = now() - interval '70 s'")
+    await bench.ledger.commit(SeeStations(tenant_id=0, station_id=0, process_id=me, seen=[]))
+    (row,) = await bench.rows("SELECT connected_process FROM stations WHERE station_id = $1", station.station_id)
+    assert row["connected_process"] is not None
+    await bench.ledger.commit(SeeStations(tenant_id=0, station_id=0, process_id=me, seen=[]))
+    (row,) = await bench.rows("SELECT connected_process FROM stations WHERE station_id = $1", station.station_id)
+    assert row["connected_process"] is None

@@ -58,6 +58,23 @@ async def test_x3_a_station_without_clock_may_start_again(bench: Bench) -> None:
     assert (await bench.start(station, time=epoch, meter_start_wh=0)).transaction_id == second.transaction_id
 
 
+async def test_x3_a_clock_before_all_time_counts_as_none(bench: Bench) -> None:
+    station = (await bench.connect("S1")).station_id
+    before = parse_station_time("0001-01-01T00:00:00Z")
+    first = await bench.start(station, time=before, meter_start_wh=0)
+    await bench.stop(station, first.transaction_id, time=before, meter_stop_wh=10)
+    assert (await bench.start(station, time=before, meter_start_wh=0)).transaction_id != first.transaction_id
+
+
+async def test_a_start_with_a_clock_ahead_does_not_hold_the_register(bench: Bench) -> None:
+    station = (await bench.connect("S1")).station_id
+    started = await bench.start(station, time=parse_station_time("2098-01-01T00:00:00Z"))
+    await bench.owner("UPDATE sessions SET updated_at = '2026-03-01T10:00:00Z'")
+    await bench.meter(station, started.transaction_id, reading(5, "1500"))
+    (session,) = await bench.rows("SELECT * FROM sessions")
+    assert session["energy_wh"] == 500
+
+
 async def test_x4_a_second_start_on_the_connector_supersedes_the_first(bench: Bench) -> None:
     station = (await bench.connect("S1")).station_id
     first = await bench.start(station)
@@ -65,10 +82,12 @@ async def test_x4_a_second_start_on_the_connector_supersedes_the_first(bench: Be
     assert second.decision.accepted
     rows = {r["transaction_ref"]: r for r in await bench.rows("SELECT * FROM sessions")}
     assert rows[str(first.transaction_id)]["status"] == "incomplete"
-    assert "superseded" in rows[str(first.transaction_id)]["flags"]
+    assert rows[str(first.transaction_id)]["flags"] == ["superseded", "stop_missing"]
+    assert len(await bench.rows("SELECT 1 FROM outbox WHERE type = 'session.ended'")) == 1
     await bench.stop(station, first.transaction_id)
     rows = {r["transaction_ref"]: r for r in await bench.rows("SELECT * FROM sessions")}
     assert rows[str(first.transaction_id)]["status"] == "completed"
+    assert rows[str(first.transaction_id)]["flags"] == ["superseded"]
     assert rows[str(second.transaction_id)]["status"] == "active"
 
 

@@ -119,3 +119,20 @@ async def test_kilowatt_hours_and_multipliers_count_in_wh(bench: Bench) -> None:
     await bench.event(station, "Started", 0, "2026-03-01T10:00:00Z", readings=[kwh(0, "1.001")])
     await bench.event(station, "Ended", 1, "2026-03-01T10:10:00Z", readings=[kwh(10, "2.0015")])
     assert (await only_session(bench))["energy_wh"] == 10005
+
+
+async def test_y7_the_token_that_started_pays_whatever_comes_first(bench: Bench) -> None:
+    station = (await bench.connect("S1")).station_id
+    await bench.event(station, "Ended", 2, "2026-03-01T10:10:00Z", id_token="STOPCARD", token_type="ISO14443")
+    await bench.event(station, "Started", 0, "2026-03-01T10:00:00Z", id_token="PAYER", token_type="ISO14443")
+    assert (await only_session(bench))["id_token"] == "PAYER"
+
+
+async def test_y4_a_transaction_does_not_concur_with_itself(bench: Bench) -> None:
+    station = (await bench.connect("S1")).station_id
+    token = {"id_token": "T", "token_type": "ISO14443"}
+    await bench.event(station, "Updated", 1, "2026-03-01T10:01:00Z", evse_id=1, connector_id=1, **token)
+    started = await bench.event(station, "Started", 0, "2026-03-01T10:00:00Z", **token)
+    assert started.decision.status == "Accepted"
+    other = await bench.event(station, "Started", 0, "2026-03-01T10:00:00Z", transaction_ref="tx-2", evse_id=2, **token)
+    assert other.decision.status == "ConcurrentTx"

@@ -127,3 +127,19 @@ def test_the_image_is_built_from_files_that_exist() -> None:
     assert all((ROOT / name).exists() for name in allowed if name != "Cargo.lock"), allowed
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert set(project["tool"]["maturin"]["python-packages"]) <= set(allowed)
+
+
+@pytest.mark.parametrize(
+    ("before", "kept"),
+    [("PUBLISH_HTTP=8080", ["PUBLISH_HTTP=8080"]), ("A=1\nCSMS_UID=4242\n", ["A=1", "CSMS_UID=4242"])],
+    ids=["no end of line", "one of them set"],
+)
+def test_make_secrets_completes_an_env_file(tmp_path: Path, before: str, kept: list[str]) -> None:
+    (tmp_path / "deploy").mkdir()
+    shutil.copy(ROOT / "deploy" / "make-secrets", tmp_path / "deploy")
+    (tmp_path / ".env").write_text(before)
+    for _ in range(2):  # the second run changes nothing
+        subprocess.run([tmp_path / "deploy" / "make-secrets"], check=True, capture_output=True, cwd="/")
+        lines = (tmp_path / ".env").read_text().splitlines()
+        assert lines[: len(kept)] == kept
+        assert sorted(line.partition("=")[0] for line in lines if line.startswith("CSMS_")) == ["CSMS_GID", "CSMS_UID"]
