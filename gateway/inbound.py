@@ -251,6 +251,10 @@ class InboundCalls:
         if isinstance(effect, Commit):
             if suspect and hasattr(effect.operation, "suspect"):
                 effect.operation.suspect = True
+            if effect.hold == "authorize" and self._submission.full:
+                # answered before the store is asked, an Authorize leaves its operation behind: here is the bound of those
+                self._send_refusal(station, call, _Refusal("InternalError", "the store is not available"))
+                return
             call.answer = effect.answer
             self._hold(call, effect.hold)
             self._submission.submit(effect.operation, call.committed)

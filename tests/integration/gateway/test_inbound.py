@@ -283,3 +283,17 @@ async def wait_for(site: Site, kind: type) -> None:
 
 async def site_refuses(site: Site) -> bool:
     return await site.refusal("newcomer") == 503
+
+
+async def test_an_authorize_that_finds_the_ledger_full_leaves_nothing_behind(database: str) -> None:
+    async with running(database) as site, site.station() as station, site.station("other") as other:
+        await station.boot()
+        await other.boot()
+        site.ledger.full = True
+        await other.send([2, "x", "StatusNotification", STATUS])
+        while not await site_refuses(site):
+            await trio.sleep(0.01)
+        assert (await station.call("Authorize", {"idTag": "TAG"}))[2] == "InternalError"
+        site.ledger.full = False
+        assert (await other.receive())[0:2] == [3, "x"]
+        assert (await station.call("Authorize", {"idTag": "TAG"}))[0] == 3
