@@ -48,9 +48,12 @@ _AWAY: Final = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.ObjectNotInPrerequisiteStateError,
-    asyncpg.InsufficientPrivilegeError,
 )
 """Failures that say nothing about the rows: the store is away, full, restarting, or asks for another try."""
+
+
+_AWAY_FOR_THE_LEDGER: Final = (*_AWAY, asyncpg.InsufficientPrivilegeError)
+"""The gateway's role sees every row, so a missing permission is an operator's matter: nothing that a station sent."""
 
 
 class StoreUnavailable(Exception):
@@ -60,9 +63,12 @@ class StoreUnavailable(Exception):
 class Database:
     """One role's connections. All methods are for Trio tasks."""
 
-    def __init__(self, thread: LoopThread, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    def __init__(
+        self, thread: LoopThread, pool: asyncpg.Pool[asyncpg.Record], away: tuple[type[BaseException], ...] = _AWAY
+    ) -> None:
         self._thread = thread
         self._pool = pool
+        self._away = away
 
     async def unit(self, work: Callable[[Connection], Awaitable[T]], *, timeout: float = 10.0) -> T:
         """Run `work` in one transaction and commit it; `timeout` in seconds covers all of it.
@@ -78,6 +84,7 @@ class Database:
 
     async def _transaction(self, work: Callable[[Connection], Awaitable[T]], tenant_id: int | None, timeout: float) -> T:
         connection: Any = None
+        perhaps_away: tuple[type[BaseException], ...] = (*self._away, asyncpg.InterfaceError)
         try:
             async with asyncio.timeout(timeout):
                 connection = await self._pool.acquire()
@@ -88,13 +95,12 @@ class Database:
                         await connection.execute("SELECT set_config('app.tenant_id', $1, true)", str(tenant_id))
                     result = await work(connection)
                     await transaction.commit()
-                except _AWAY:
-                    raise
-                except Exception:
-                    await transaction.rollback()
+                except Exception as error:
+                    if not isinstance(error, self._away):
+                        await transaction.rollback()
                     raise
                 return result
-        except (*_AWAY, asyncpg.InterfaceError) as error:
+        except perhaps_away as error:
             if isinstance(error, asyncpg.InterfaceError) and not _is_lost(connection):
                 raise  # the driver refuses what it was given: a fault of the statement or of a row, not of the store
             if connection is not None:
@@ -129,7 +135,9 @@ async def open_store(
     thread.start()
     pools: list[asyncpg.Pool[asyncpg.Record]] = []
 
-    async def open_pool(url: str, role: str, size: int, extra: dict[str, str]) -> Database:
+    async def open_pool(
+        url: str, role: str, size: int, extra: dict[str, str], away: tuple[type[BaseException], ...] = _AWAY
+    ) -> Database:
         async def create() -> asyncpg.Pool[asyncpg.Record]:
             return await asyncpg.create_pool(
                 url,
@@ -153,7 +161,7 @@ async def open_store(
         except (*_AWAY, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
             raise StoreUnavailable(f"cannot open the database as {role}: {error}") from error
         pools.append(pool)
-        return Database(thread, pool)
+        return Database(thread, pool, away)
 
     async def close_pools() -> None:
         for pool in pools:
@@ -164,7 +172,7 @@ async def open_store(
 
     try:
         yield Store(
-            gateway=await open_pool(gateway_dsn or dsn, GATEWAY_ROLE, connections, _KEY_LOOKUPS_ONLY),
+            gateway=await open_pool(gateway_dsn or dsn, GATEWAY_ROLE, connections, _KEY_LOOKUPS_ONLY, _AWAY_FOR_THE_LEDGER),
             hub=await open_pool(hub_dsn or dsn, HUB_ROLE, connections, {"statement_timeout": "15000"}),
             auth=await open_pool(hub_dsn or dsn, AUTH_ROLE, 4, {"statement_timeout": "5000"}),
         )

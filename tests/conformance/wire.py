@@ -217,6 +217,8 @@ class Station:
 
     wire: Wire
     identity: str
+    owed: set[str] = field(default_factory=set)
+    """Ids of CALLs of an earlier connection whose answers may still come on this one."""
     _next: int = 0
 
     def new_id(self) -> str:
@@ -241,6 +243,9 @@ class Station:
         wanted = message_id or self.new_id()
         self.send([2, wanted, action, payload])
         answer = self.receive()
+        while answer[1] in self.owed - {wanted}:
+            self.owed.discard(answer[1])
+            answer = self.receive()
         assert answer[1] == wanted, f"not the answer to {wanted}: {answer}"
         return answer
 
