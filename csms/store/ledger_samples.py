@@ -54,17 +54,20 @@ class ShapeCache:
     def find(self, tenant_id: int, shape: Shape) -> int | None:
         return self._ids.get((tenant_id, shape))
 
-    def learn(self, ids: Mapping[tuple[int, Shape], int | None]) -> None:
+    def learn(self, ids: Mapping[tuple[int, Shape], int]) -> None:
         if len(self._ids) >= 100_000:
             self._ids = {}
-        self._ids.update({key: shape_id for key, shape_id in ids.items() if shape_id is not None})
+        self._ids.update(ids)
 
 
 class SampleStatements:
     connection: Connection
     shapes: ShapeCache
-    shape_ids: dict[tuple[int, Shape], int | None]
-    """What this transaction uses: its own ids may still be rolled back, so nobody else sees them before the commit."""
+    shape_ids: dict[tuple[int, int], int | None]
+    """What this transaction uses, by tenant and `id(shape)`: version modules hand out the same tuple for the same layout, and
+    hashing one costs more than all the rest of a row. The rows keep the tuples alive."""
+    learnt: dict[tuple[int, Shape], int]
+    """What this transaction interned: it may still be rolled back, so nobody else sees it before the commit."""
 
     async def insert_samples(self, rows: Sequence[SampleRow], updates: Sequence[MeterUpdate]) -> None:
         await self._intern([(row.tenant_id, row.reading.shape) for row in rows])
@@ -109,7 +112,7 @@ class SampleStatements:
         )
 
     def _columns(self, tenant_id: int, reading: Reading) -> tuple[Any, ...]:
-        shape_id = self.shape_ids[tenant_id, reading.shape]
+        shape_id = self.shape_ids[tenant_id, id(reading.shape)]
         return (
             reading.ts,
             reading.ts_text,
@@ -122,13 +125,15 @@ class SampleStatements:
 
     async def _intern(self, shapes: Collection[tuple[int, Shape]]) -> None:
         """Find the ids of shapes, interning new ones; None for those that readings must carry themselves."""
-        missing: dict[tuple[int, str], Shape] = {}
-        for tenant_id, shape in set(shapes) - self.shape_ids.keys():
-            shape_id = self.shape_ids[tenant_id, shape] = self.shapes.find(tenant_id, shape)
+        missing: dict[tuple[int, str], list[Shape]] = {}
+        for key, shape in {(tenant_id, id(shape)): shape for tenant_id, shape in shapes}.items():
+            if key in self.shape_ids:
+                continue
+            shape_id = self.shape_ids[key] = self.shapes.find(key[0], shape)
             if shape_id is None:
                 text = _shape_text(shape)
                 if len(text) <= LONGEST_INTERNED:
-                    missing[tenant_id, text] = shape
+                    missing.setdefault((key[0], text), []).append(shape)
         if not missing:
             return
         keys = _SHAPE.parameters(sorted(missing))
@@ -144,12 +149,13 @@ class SampleStatements:
             f"SELECT s.tenant_id, s.shape, s.shape_id FROM {_SHAPE.source('n')} JOIN sample_shapes s USING (tenant_id, shape)",
             *keys,
         )
-        for row in rows:
-            self.shape_ids[row[0], missing[row[0], row[1]]] = row[2]
+        for tenant_id, text, shape_id in rows:
+            for shape in missing[tenant_id, text]:
+                self.shape_ids[tenant_id, id(shape)] = self.learnt[tenant_id, shape] = shape_id
 
     def committed(self) -> None:
         """The transaction has committed: others may use what it interned."""
-        self.shapes.learn(self.shape_ids)
+        self.shapes.learn(self.learnt)
 
 
 def _shape_text(shape: Shape) -> str:

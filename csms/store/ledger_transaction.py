@@ -21,6 +21,7 @@ class PostgresLedgerTransaction(
         self.connection = connection
         self.shapes = shapes
         self.shape_ids = {}
+        self.learnt = {}
 
 
 def open_transaction(connection: Connection, shapes: ShapeCache) -> LedgerTransaction:
