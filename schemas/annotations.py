@@ -36,7 +36,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """An integer of `min` to `max`; None leaves the limit of a signed 32-bit integer."""
+    """A number of `min` to `max`; None leaves the limit of a signed 32-bit integer, or none for a decimal."""
 
     min: int | None = None
     max: int | None = None

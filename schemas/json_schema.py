@@ -14,10 +14,13 @@ _CUSTOM_DATA = "CustomDataType"
 def json_schema(version: str, action: str, kind: Literal["request", "response"]) -> JsonSchema:
     """The schema (draft 2020-12) of one payload.
 
-    `version` is the sub-protocol name, such as "ocpp1.6". KeyError if there is no such version or action.
+    `version` is the sub-protocol name, such as "ocpp1.6". KeyError if there is no such version or action, or if the
+    action has no such payload (a SEND has no response).
     """
     table = version_table(version)
     root = table["actions"][action][kind]
+    if root is None:
+        raise KeyError(f"{action} has no {kind}")
     definitions: dict[str, JsonSchema] = {}
     pending = list(_references(root))
     while pending:

@@ -17,13 +17,14 @@ Node = dict[str, Any]
 
 
 class ActionTable(TypedDict):
-    """One action: its directions and the nodes of its two objects."""
+    """One action: its directions and the nodes of its objects; what is sent by SEND has no response."""
 
     from_station: bool
     from_csms: bool
     billing: bool
+    send: bool
     request: Node
-    response: Node
+    response: Node | None
 
 
 class VersionTable(TypedDict):
@@ -61,8 +62,9 @@ class _Builder:
                 "from_station": action.from_station,
                 "from_csms": action.from_csms,
                 "billing": action.billing,
+                "send": action.send,
                 "request": self.object(action.request),
-                "response": self.object(action.response),
+                "response": None if action.response is None else self.object(action.response),
             }
             for action in version.actions.values()
         }

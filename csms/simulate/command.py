@@ -11,7 +11,7 @@ import trio
 
 from csms.clock import SystemClock, SystemIds
 from csms.simulate.fleet import simulate
-from csms.simulate.options import OptionsError, SimulateOptions
+from csms.simulate.options import VERSIONS, OptionsError, SimulateOptions
 
 _DEFAULT_URL = "ws://127.0.0.1:9000/ocpp"
 
@@ -24,7 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--stations", type=int, default=default.stations, metavar="N", help="number of stations (default: %(default)s)")
     add(
         "--version",
-        choices=("1.6", "2.0.1", "mix"),
+        choices=(*VERSIONS, "mix"),
         default=default.version,
         help="OCPP version (default: %(default)s)",
     )

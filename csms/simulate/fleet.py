@@ -9,13 +9,15 @@ import trio
 from csms.clock import Clock, Ids
 from csms.simulate.dialect import Dialect
 from csms.simulate.ocpp16 import Ocpp16
+from csms.simulate.ocpp21 import Ocpp21
 from csms.simulate.ocpp201 import Ocpp201
-from csms.simulate.options import SimulateOptions
+from csms.simulate.options import SimulateOptions, Version
 from csms.simulate.report import Ledger, SimulateReport
 from csms.simulate.station import Station
 from csms.simulate.timeline import Timeline
 
 _PROGRESS_EVERY = 5.0
+DIALECTS: dict[Version, Callable[[], Dialect]] = {"1.6": Ocpp16, "2.0.1": Ocpp201, "2.1": Ocpp21}
 
 
 async def simulate(
@@ -41,8 +43,7 @@ async def simulate(
             watchers.start_soon(_show_progress, ledger, options.stations, progress)
         async with trio.open_nursery() as stations:
             for number in range(1, options.stations + 1):
-                dialect: Dialect = Ocpp16() if options.subprotocol(number) == "ocpp1.6" else Ocpp201()
-                station = Station(number, dialect, options, timeline, ids, ledger)
+                station = Station(number, DIALECTS[options.version_of(number)](), options, timeline, ids, ledger)
                 delay = (number - 1) / options.connect_rate
                 stations.start_soon(_supervise, station, delay, ledger, end, name=station.identity)
         watchers.cancel_scope.cancel()

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 from urllib.parse import urlsplit
 
-Versions = Literal["1.6", "2.0.1", "mix"]
+Version = Literal["1.6", "2.0.1", "2.1"]
+Versions = Version | Literal["mix"]
+
+VERSIONS: Final[tuple[Version, ...]] = get_args(Version)
 
 _IDENTITY: Final = re.compile(r"[A-Za-z0-9*\-_=+|@.]{1,48}")
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,20}")
@@ -57,8 +60,8 @@ class SimulateOptions:
         url = urlsplit(self.url)
         if url.scheme not in ("ws", "wss") or not url.hostname or url.query or url.fragment:
             raise OptionsError(f"url: {self.url!r} is not the ws:// or wss:// URL of an OCPP endpoint")
-        if self.version not in ("1.6", "2.0.1", "mix"):
-            raise OptionsError(f"version: {self.version!r} is none of 1.6, 2.0.1, mix")
+        if self.version not in (*VERSIONS, "mix"):
+            raise OptionsError(f"version: {self.version!r} is none of {', '.join(VERSIONS)}, mix")
         _between("stations", self.stations, 1, _MAX_STATIONS)
         _between("connectors", self.connectors, 1, _MAX_CONNECTORS)
         _between("speed", self.speed, 0.01, 100_000)
@@ -89,11 +92,9 @@ class SimulateOptions:
         """The identity of station `number`, counted from 1."""
         return f"{self.prefix}-{number:05d}"
 
-    def subprotocol(self, number: int) -> Literal["ocpp1.6", "ocpp2.0.1"]:
-        """What station `number` speaks; in a mix every other one speaks 2.0.1."""
-        if self.version == "mix":
-            return "ocpp1.6" if number % 2 else "ocpp2.0.1"
-        return "ocpp1.6" if self.version == "1.6" else "ocpp2.0.1"
+    def version_of(self, number: int) -> Version:
+        """What station `number` speaks; in a mix all versions take turns."""
+        return VERSIONS[(number - 1) % len(VERSIONS)] if self.version == "mix" else self.version
 
     def password_of(self, identity: str) -> str | None:
         return self.passwords.get(identity, self.password)

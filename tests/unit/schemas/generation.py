@@ -1,6 +1,7 @@
 """Valid payloads made from the type tables, and every way to break one at a single place."""
 
 import json
+import math
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ _INT32 = (-(2**31), 2**31 - 1)
 _LETTERS = "abcXYZ019 -_:@.\u00fc\u20ac\U0001f50c"
 _TIMES = ("2024-02-29T23:59:59Z", "2031-01-01T00:00:00.123456+05:30", "1999-12-31T12:00:00.5-11:00")
 _LONGEST_LIST = 8
+_LONGEST_FAULTY_LIST = 100
 _LONGEST_TEXT = 3000
 
 
@@ -36,17 +38,19 @@ class Case:
         return json.dumps(self.value, ensure_ascii=False).encode()
 
 
-def cases(seed: int, *, valid: int) -> Iterator[Case]:
-    """For every payload: `valid` valid values, and each single fault of a small, of a full and of a random one."""
+def cases(version: str, seed: int, *, valid: int, broken: int) -> Iterator[Case]:
+    """For every payload of a version: `valid` valid values, and each single fault of `broken` of them: of the smallest one,
+    of the fullest one and of random ones."""
     chance = random.Random(seed)
-    for payload in PAYLOADS:
+    for payload in (payload for payload in PAYLOADS if payload.version == version):
         table = version_table(payload.version)
         root = table["actions"][payload.action][payload.kind]
+        assert root is not None, payload
         shares = [0.0, 1.0, *(chance.random() for _ in range(valid - 2))]
         values = [Generator(table, chance, share).value(root) for share in shares]
         for value in values:
             yield Case(payload, VALID, "none", value)
-        for value in values[:3]:
+        for value in values[:broken]:
             yield from _broken(payload, table, root, value)
 
 
@@ -74,7 +78,9 @@ class Generator:
                 least, most = node.get("min", _INT32[0]), node.get("max", _INT32[1])
                 return self.chance.choice((least, most, self.chance.randint(max(least, -9), min(most, 999))))
             case "number":
-                return self.chance.choice((0, -7, 16.5, 230, 0.25, 123456.789012))
+                choices = (0, -7, 16.5, 230, 0.25, 123456.789012)
+                least, most = node.get("min", -math.inf), node.get("max", math.inf)
+                return self.chance.choice([number for number in choices if least <= number <= most])
             case "boolean":
                 return self.chance.random() < 0.5
             case "any":
@@ -194,7 +200,7 @@ def _replacements(node: Node, value: Any) -> Iterator[tuple[str, int, Any, bool]
             least, most = node.get("min", 0), node.get("max")
             if least:
                 yield "too few elements", COUNT, value[: least - 1], False
-            if most is not None and most <= _LONGEST_LIST:
+            if most is not None and most <= _LONGEST_FAULTY_LIST:
                 yield "too many elements", COUNT, [value[0]] * (most + 1), False
         case {"t": "string", "enum": [first, *_]}:
             yield "outside the enumeration", VALUE, "noSuchValue", False
@@ -208,3 +214,8 @@ def _replacements(node: Node, value: Any) -> Iterator[tuple[str, int, Any, bool]
         case {"t": "integer"}:
             yield "below the range", VALUE, node.get("min", _INT32[0]) - 1, False
             yield "above the range", VALUE, node.get("max", _INT32[1]) + 1, False
+        case {"t": "number"}:
+            if "min" in node:
+                yield "below the range", VALUE, node["min"] - 0.5, False
+            if "max" in node:
+                yield "above the range", VALUE, node["max"] + 0.5, False

@@ -11,7 +11,7 @@ from tests.unit.schemas.explained_differences import EXPLAINED, Difference
 Schema = dict[str, Any]
 Kind = Literal["request", "response"]
 
-_FOLDERS = {"ocpp1.6": "v16", "ocpp2.0.1": "v201"}
+_FOLDERS = {"ocpp1.6": "v16", "ocpp2.0.1": "v201", "ocpp2.1": "v21"}
 _INT32 = {"minimum": -(2**31), "maximum": 2**31 - 1}
 _KEYWORDS = (
     "type",
@@ -42,8 +42,9 @@ class Payload(NamedTuple):
 PAYLOADS = [
     Payload(version, action, kind)
     for version, definition in VERSIONS.items()
-    for action in definition.actions
+    for action, row in definition.actions.items()
     for kind in ("request", "response")
+    if kind == "request" or row.response is not None
 ]
 
 
@@ -52,7 +53,7 @@ def published_files(version: str) -> dict[str, Schema]:
     schemas = {}
     for entry in files("ocpp").joinpath(_FOLDERS[version], "schemas").iterdir():
         name = entry.name.removesuffix(".json")
-        if version == "ocpp1.6" and not name.endswith("Response"):
+        if not name.endswith(("Request", "Response")):
             name += "Request"
         schemas[name] = json.loads(entry.read_text("utf-8-sig"))
     return schemas

@@ -9,7 +9,7 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 import pytest
 
-from schemas import ocpp16, ocpp201
+from schemas import ocpp16, ocpp21, ocpp201
 from schemas.action import Action
 from schemas.ocpp16.core import BootNotificationResponse, MeterValuesRequest, StatusNotificationRequest
 from schemas.ocpp16.datatypes import MeterValue, SampledValue
@@ -30,6 +30,7 @@ DEFINITIONS = sorted(
     (kind for kind in _subclasses(ClosedObject) if kind.__module__.startswith("schemas.")),
     key=lambda kind: (kind.__module__, kind.__name__),
 )
+SUBPROTOCOLS = {"ocpp16": "ocpp1.6", "ocpp201": "ocpp2.0.1", "ocpp21": "ocpp2.1"}
 BILLING = {"StartTransaction", "StopTransaction", "MeterValues", "TransactionEvent"}
 
 
@@ -51,21 +52,26 @@ def test_ocpp201_is_complete() -> None:
     assert {name for name, action in ocpp201.ACTIONS.items() if action.billing} == {"MeterValues", "TransactionEvent"}
 
 
+def test_ocpp21_is_complete() -> None:
+    assert len(ocpp21.ACTIONS) == 91
+    assert _directions(ocpp21.ACTIONS) == (36, 54, 1)
+    assert {name for name, action in ocpp21.ACTIONS.items() if action.billing} == {"MeterValues", "TransactionEvent"}
+    assert [name for name, action in ocpp21.ACTIONS.items() if action.send] == ["NotifyPeriodicEventStream"]
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_names_follow_the_action(version: str) -> None:
     for name, action in VERSIONS[version].actions.items():
-        assert (action.name, action.request.__name__, action.response.__name__) == (
-            name,
-            f"{name}Request",
-            f"{name}Response",
-        )
+        assert (action.name, action.request.__name__) == (name, f"{name}Request")
+        assert (action.response is None) == action.send
+        assert action.response is None or action.response.__name__ == f"{name}Response"
 
 
 @pytest.mark.parametrize("kind", DEFINITIONS, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
 def test_every_definition_has_one_shape(kind: type[ClosedObject]) -> None:
     config = kind.__struct_config__
     assert (config.frozen, config.omit_defaults, config.gc) == (True, True, False)
-    assert issubclass(kind, ExtensibleObject) == ("ocpp201" in kind.__module__)
+    assert issubclass(kind, ExtensibleObject) == ("ocpp16" not in kind.__module__)
     assert kind.__doc__
     hints = get_type_hints(kind)
     for field in msgspec.structs.fields(kind):
@@ -77,11 +83,12 @@ def test_every_definition_has_one_shape(kind: type[ClosedObject]) -> None:
 
 @pytest.mark.parametrize("kind", DEFINITIONS, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
 def test_every_definition_comes_back_from_json_unchanged(kind: type[ClosedObject]) -> None:
-    table = version_table("ocpp2.0.1" if issubclass(kind, ExtensibleObject) else "ocpp1.6")
-    actions = table["actions"].items()
-    nodes = table["types"] | {
-        f"{name}{part.capitalize()}": node[part] for name, node in actions for part in ("request", "response")
-    }
+    table = version_table(SUBPROTOCOLS[kind.__module__.split(".")[1]])
+    nodes = dict(table["types"])
+    for name, action in table["actions"].items():
+        nodes[f"{name}Request"] = action["request"]
+        if action["response"] is not None:
+            nodes[f"{name}Response"] = action["response"]
     chance = random.Random(kind.__name__)
     for share in (0.0, 0.5, 1.0):
         value = Generator(table, chance, share).value(nodes[kind.__name__])

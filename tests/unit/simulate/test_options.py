@@ -46,9 +46,9 @@ def test_acceleration_needs_an_end() -> None:
     assert SimulateOptions(url=URL, speed=60, duration=10).speed == 60
 
 
-def test_mix_has_both_versions() -> None:
+def test_mix_has_all_versions() -> None:
     options = SimulateOptions(url=URL)
-    assert {options.subprotocol(1), options.subprotocol(2)} == {"ocpp1.6", "ocpp2.0.1"}
+    assert [options.version_of(number) for number in (1, 2, 3, 4)] == ["1.6", "2.0.1", "2.1", "1.6"]
 
 
 def _parsed(*arguments: str) -> SimulateOptions:
