@@ -83,6 +83,8 @@ def make_parser(arguments: list[str]) -> argparse.ArgumentParser:
     )
     bench.set_defaults(arguments=[])  # what this parser does not know is the suite's own
 
+    _schemas(commands)
+
     user = commands.add_parser("user", help="manage users from the machine itself", description="Manage users.")
     users = user.add_subparsers(title="commands", dest="user_command", required=True, metavar="COMMAND")
     set_password = _command(
@@ -97,6 +99,42 @@ def make_parser(arguments: list[str]) -> argparse.ArgumentParser:
     set_password.add_argument("--tenant", default="default", help="the tenant he belongs to (default: %(default)s)")
     set_password.add_argument("--generate", action="store_true", help="make a password up and print it")
     return parser
+
+
+def _schemas(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    text = "show the messages of OCPP 1.6, 2.0.1 and 2.1"
+    schemas = commands.add_parser("schemas", help=text, description=f"{text.capitalize()}.").add_subparsers(
+        title="commands", dest="schemas_command", required=True, metavar="COMMAND"
+    )
+    listing = _command(
+        schemas,
+        "list",
+        "csms.cli.schemas:list_messages",
+        "list the messages",
+        "List the messages of a version, or of all, and who sends them.",
+        needs_settings=False,
+    )
+    show = _command(
+        schemas,
+        "show",
+        "csms.cli.schemas:show",
+        "show the definition of a message",
+        "Show a message with all its fields, datatypes and enumerations. For example: csms schemas show 2.0.1 TransactionEvent",
+        needs_settings=False,
+    )
+    as_json = _command(
+        schemas,
+        "json",
+        "csms.cli.schemas:show_json",
+        "print the JSON Schema of a message",
+        "Print the JSON Schema (draft 2020-12) of a message's request or response.",
+        needs_settings=False,
+    )
+    listing.add_argument("version", nargs="?", help="1.6, 2.0.1 or 2.1; all when it is left out")
+    for command in (show, as_json):
+        command.add_argument("version", help="1.6, 2.0.1 or 2.1")
+        command.add_argument("action", help="the message's name, such as BootNotification")
+    as_json.add_argument("kind", nargs="?", choices=("request", "response"), default="request", help="default: %(default)s")
 
 
 def _command(
