@@ -14,7 +14,7 @@ NATIVE_SOURCES := $(wildcard Cargo.toml Cargo.lock rust-toolchain.toml) \
 	$(shell find native -name target -prune -o \( -name '*.rs' -o -name '*.toml' \) -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test test-rust test-python lint format crash bench lock clean
+.PHONY: help setup setup-dev run test test-rust test-fuzz test-python fuzz lint format crash bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,14 +25,29 @@ run: setup ## set up what is missing, then run gateway and hub on an embedded Po
 setup: $(STAMPS)/native ## the virtual environment, the locked packages and the native codec
 setup-dev: $(STAMPS)/dev $(STAMPS)/native ## the same with what tests and linters need
 
-test: test-rust test-python ## all tests
+test: test-rust test-fuzz test-python ## all tests
 
 test-rust: setup-dev
 	cargo test --quiet --workspace --exclude csms-native
 
+test-fuzz: target/fuzz/tables.json
+	$(FUZZ) --seconds 40
+
 test-python: setup-dev
 	$(BIN)/python -m pytest -q -n 2 -m "not serial"
 	$(BIN)/python -m pytest -q -m serial || [ $$? -eq 5 ] # 5: there are none of them
+
+# `make fuzz FUZZ_SECONDS=36000` for a night; what a failure prints repeats it (docs/fuzzing.md)
+FUZZ_SECONDS ?= 60
+FUZZ_SEED ?= $(shell date +%s)
+FUZZ := cargo run --quiet --profile fuzz --package ocpp-fuzz -- --tables target/fuzz/tables.json --corpus native/fuzz/corpus
+
+fuzz: target/fuzz/tables.json ## fuzz the codec for FUZZ_SECONDS (60) with new inputs
+	$(FUZZ) --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED) $(FUZZ_ARGUMENTS)
+
+target/fuzz/tables.json: setup-dev $(shell find schemas -name '*.py' 2>/dev/null)
+	@mkdir -p $(@D)
+	@$(BIN)/python -c 'import sys; from schemas.tables import native_tables; sys.stdout.buffer.write(native_tables())' > $@
 
 lint: setup-dev ## ruff, mypy, import-linter, rustfmt, clippy, yamllint
 	$(BIN)/ruff check .

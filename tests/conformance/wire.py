@@ -161,7 +161,10 @@ class Wire:
 
     def _fill(self, deadline: float) -> None:
         left = deadline - time.monotonic()
-        if left <= 0 or not select.select([self.socket], [], [], left)[0]:
+        # not select(): it knows no descriptor above 1023
+        readable = select.poll()
+        readable.register(self.socket, select.POLLIN)
+        if left <= 0 or not readable.poll(left * 1000):
             raise TimeoutError("nothing came")
         try:
             data = self.socket.recv(65536)

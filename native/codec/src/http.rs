@@ -71,12 +71,13 @@ impl HeadReader {
     }
 
     fn take(&mut self, part: &[u8], limits: &Limits) -> Result<(), Refusal> {
-        if self.bytes.len() + part.len() > limits.max_head {
-            return refuse(431, "request head too large");
-        }
-        // What is not HTTP at all (a TLS hello, say) must not keep us waiting for a line end.
+        // What is not HTTP at all (a TLS hello, say) must not keep us waiting for a line end. First of the checks, so that the
+        // answer does not depend on how much of it comes at once.
         if self.bytes.is_empty() && part.first().is_some_and(|b| !b.is_ascii_uppercase()) {
             return refuse(400, "not an HTTP request");
+        }
+        if self.bytes.len() + part.len() > limits.max_head {
+            return refuse(431, "request head too large");
         }
         self.bytes.extend_from_slice(part);
         Ok(())
@@ -362,6 +363,7 @@ mod tests {
         assert_eq!(status(&lines(64 - used)), 101);
         assert_eq!(status(&lines(65 - used)), 431);
         assert_eq!(status(&"A".repeat(1_000_000)), 431);
+        assert_eq!(status(&"a".repeat(1_000_000)), 400);
     }
 
     #[test]

@@ -482,7 +482,7 @@ impl<'a> Scanner<'a> {
 /// numerics, which have no tiny exponents, on the other.
 fn in_double_range(raw: &str) -> bool {
     let exponent = raw.split_once(['e', 'E']).and_then(|(_, digits)| digits.parse::<i32>().ok());
-    exponent.is_some_and(|e| e.abs() <= 308) && raw.parse::<f64>().is_ok_and(f64::is_finite)
+    exponent.is_some_and(|e| (-308..=308).contains(&e)) && raw.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
 #[cfg(test)]
@@ -572,6 +572,7 @@ mod tests {
             "1e400",
             "1e-400",
             "1e99999999999999999999",
+            "1e-2147483648",
             "10000000000000000000000000000000000000000",
             "{\"a\":1,\"a\":2}",
             "{\"a\":1,\"\\u0061\":2}",
