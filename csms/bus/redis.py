@@ -16,13 +16,13 @@ from coredis.patterns.pubsub import PubSub
 from coredis.retry import NoRetryPolicy
 
 from csms.bus.port import BusUnavailable, Handler, NoAnswer
+from csms.bus.subscribers import Subscribers
 from csms.clock import Ids, SystemClock, SystemIds
 from csms.health import HealthRegistry
 
 log = structlog.get_logger()
 
 _PREFIX: Final = "csms."
-_UNREAD: Final = 1000
 _CONCURRENT: Final = 100
 _PUBLISH_TIMEOUT_S: Final = 2.0
 _CONNECT_TIMEOUT_S: Final = 3.0
@@ -32,8 +32,6 @@ _LONGEST_DELAY_S: Final = 2.0
 _CLAIM_S: Final = 60
 
 _AWAY: Final = (RedisError, OSError, TimeoutError, trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError)
-
-Entry = tuple[trio.MemorySendChannel[bytes], trio.MemoryReceiveChannel[bytes]]
 
 
 class _Question(msgspec.Struct, array_like=True):
@@ -63,7 +61,7 @@ class RedisBus:
         self._reply_to = f"reply.{self._ids.token(16).hex()}"
         self._client: Redis[bytes] | None = None
         self._pubsub: PubSub[bytes] | None = None
-        self._subscribers: dict[str, list[Entry]] = {}
+        self._subscribers = Subscribers()
         self._handlers: dict[str, Handler] = {}
         self._running = 0
         self._waiting: dict[str, trio.MemorySendChannel[bytes]] = {}
@@ -81,31 +79,22 @@ class RedisBus:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._nursery.cancel_scope.cancel(reason="the bus is closed")
         await self._exit.__aexit__(kind, error, trace)
-        for entries in self._subscribers.values():
-            for send, _ in entries:
-                send.close()
-        self._subscribers.clear()
+        self._subscribers.end_all()
 
     async def publish(self, topic: str, body: bytes) -> None:
         await self._publish(topic, body)
 
     @asynccontextmanager
     async def subscribe(self, topic: str) -> AsyncIterator[trio.MemoryReceiveChannel[bytes]]:
-        send, receive = trio.open_memory_channel[bytes](_UNREAD)
-        entry = (send, receive)
-        self._subscribers.setdefault(topic, []).append(entry)
+        first = not self._subscribers.listening(topic)
         try:
-            if len(self._subscribers[topic]) == 1:
-                await self._listen(topic)
-            yield receive
+            with self._subscribers.open(topic) as receive:
+                if first:
+                    await self._listen(topic)
+                yield receive
         finally:
-            entries = self._subscribers.get(topic, [])
-            if entry in entries:
-                entries.remove(entry)
-            if not entries and self._subscribers.pop(topic, None) is not None:
+            if not self._subscribers.listening(topic):
                 await self._stop_listening(topic)
-            send.close()
-            receive.close()
 
     async def request(self, topic: str, body: bytes, timeout: float) -> bytes:
         question = _Question(self._ids.token(16).hex(), self._reply_to, timeout, body)
@@ -191,13 +180,13 @@ class RedisBus:
         client: Redis[bytes] = await stack.enter_async_context(
             Redis.from_url(self._url, retry_policy=NoRetryPolicy(), connect_timeout=_CONNECT_TIMEOUT_S, stream_timeout=_SILENCE_S)
         )
-        topics = [self._reply_to, *self._subscribers, *self._handlers]
+        topics = [self._reply_to, *self._subscribers.topics, *self._handlers]
         pubsub: PubSub[bytes] = await stack.enter_async_context(
             client.pubsub(channels=[_PREFIX + topic for topic in topics], retry_policy=NoRetryPolicy())
         )
         self._client, self._pubsub = client, pubsub
         # what was asked for while the subscriptions above were on their way
-        late = [topic for topic in (*self._subscribers, *self._handlers) if topic not in topics]
+        late = [topic for topic in (*self._subscribers.topics, *self._handlers) if topic not in topics]
         if late:
             await pubsub.subscribe(*(_PREFIX + topic for topic in late))
         return pubsub
@@ -212,15 +201,7 @@ class RedisBus:
         elif topic in self._handlers:
             self._take_question(topic, body)
         else:
-            for send, receive in self._subscribers.get(topic, ()):
-                try:
-                    send.send_nowait(body)
-                except trio.WouldBlock:
-                    # the newest message is worth more than the oldest to somebody who fell behind
-                    receive.receive_nowait()
-                    send.send_nowait(body)
-                except (trio.BrokenResourceError, trio.ClosedResourceError):
-                    log.debug("bus.subscriber_gone", topic=topic)
+            self._subscribers.hand_out(topic, body)
 
     def _hand_over(self, body: bytes) -> None:
         try:
