@@ -25,8 +25,3 @@ class HealthRegistry:
 
     def snapshot(self) -> dict[str, ComponentHealth]:
         return dict(self._components)
-
-    @property
-    def overall(self) -> State:
-        states = {c.state for c in self._components.values()}
-        return "ok" if states <= {"ok"} else "degraded"

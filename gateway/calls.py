@@ -14,12 +14,16 @@ import structlog
 from csms.clock import Clock, Ids
 from csms.domain import commands
 from csms.domain.operations import ClaimCommand, FinishCommand, OperationFailed
+from csms.domain.tolerance import Relaxation
 from csms.store.command_records import CommandRecord
 from gateway import metrics
+from gateway.common.references import reference_of
 from gateway.connection import Connection, contained
 from gateway.station import Station
 from gateway.submission import Submission
 from gateway.supervision import split_exits
+from gateway.tolerance import Tolerance
+from gateway.tolerance.forgiving import tell
 from gateway.versions import UnsupportedCommand, Version
 from schemas.versions import VERSIONS
 
@@ -91,6 +95,7 @@ class OutgoingCalls:
         ids: Ids,
         catalogue: Catalogue,
         registry: Registry,
+        tolerance: Tolerance,
         finished: Callable[[UUID], None],
         *,
         call_timeout_s: float,
@@ -101,6 +106,7 @@ class OutgoingCalls:
         self._ids = ids
         self._catalogue = catalogue
         self._registry = registry
+        self._tolerance = tolerance
         self._finished_command = finished
         self._timeout_s = call_timeout_s
         # sent and not answered; all have the same time-out, so the oldest is the first
@@ -175,8 +181,13 @@ class OutgoingCalls:
     def on_result(self, connection: Connection, message_id: str, payload: bytes) -> None:
         """A CALLRESULT that matches a pending CALL."""
         call = self._take(connection, message_id)
-        if call is None:
-            return
+        if call is not None:
+            self._conclude(connection, call, payload)
+
+    def _conclude(
+        self, connection: Connection, call: OutgoingCall, payload: bytes, relaxations: tuple[Relaxation, ...] = ()
+    ) -> None:
+        """End a CALL with its answer, which fits its schema, or does so without what it was forgiven."""
         try:
             status, result = connection.version.read_result(call.action, payload)
         except BaseException as error:
@@ -188,12 +199,24 @@ class OutgoingCalls:
         else:
             if status == "rejected":
                 call.station.gate.refused(call.action, call.payload)
-            self._end(call, status, result=result)
+            self._end(call, status, result=result, relaxations=relaxations)
 
-    def on_invalid_result(self, connection: Connection, message_id: str, fault: Fault) -> None:
-        """A CALLRESULT that matches a pending CALL and breaks the schema."""
+    def on_invalid_result(self, connection: Connection, message_id: str, fault: Fault, payload: bytes) -> None:
+        """A CALLRESULT that matches a pending CALL and breaks the schema, which a rule of the tenant may forgive.
+
+        OCPP 2.1: the station has been told already that its answer was not understood.
+        """
         call = self._take(connection, message_id)
-        if call is not None:
+        if call is None:
+            return
+        spared = None
+        if connection.version.name != "ocpp2.1":
+            make = call.station.make
+            spared = self._tolerance.spare_answer(connection.tenant_id, make, connection.version.name, call.action, payload)
+        if spared is not None:
+            tell(spared.relaxations)
+            self._conclude(connection, call, spared.payload, spared.relaxations)
+        else:
             self._end(call, "failed", error=f"the station's answer breaks the schema: {fault.path}: {fault.rule}")
 
     def on_error(self, connection: Connection, message_id: str, code: str, description: str) -> None:
@@ -270,7 +293,12 @@ class OutgoingCalls:
         call = queue.current = OutgoingCall(self, station, str(record.command_id), action, payload, record)
         call.epoch = connection.epoch
         claim = ClaimCommand(
-            tenant_id=record.tenant_id, station_id=record.station_id, command_id=record.command_id, epoch=connection.epoch
+            tenant_id=record.tenant_id,
+            station_id=record.station_id,
+            command_id=record.command_id,
+            epoch=connection.epoch,
+            action=action,
+            reference=reference_of(action, payload),
         )
         self._submission.submit(claim, call.claimed)
 
@@ -319,16 +347,32 @@ class OutgoingCalls:
     def _release(self, call: OutgoingCall) -> None:
         del self._outstanding[call]
 
-    def _end(self, call: OutgoingCall, status: Status, *, result: bytes | None = None, error: str | None = None) -> None:
+    def _end(
+        self,
+        call: OutgoingCall,
+        status: Status,
+        *,
+        result: bytes | None = None,
+        error: str | None = None,
+        relaxations: tuple[Relaxation, ...] = (),
+    ) -> None:
         """Free the station's slot, store the end of the command, start the next one."""
         queue = call.station.calls
         if queue is not None and queue.current is call:
             queue.current = None
         if call.record is not None:
-            self._finish(call.record, status, result=result, error=error)
+            self._finish(call.record, status, result=result, error=error, relaxations=relaxations)
         self.pump(call.station)
 
-    def _finish(self, record: CommandRecord, status: Status, *, result: bytes | None = None, error: str | None = None) -> None:
+    def _finish(
+        self,
+        record: CommandRecord,
+        status: Status,
+        *,
+        result: bytes | None = None,
+        error: str | None = None,
+        relaxations: tuple[Relaxation, ...] = (),
+    ) -> None:
         metrics.COMMANDS.labels(status).inc()
         operation = FinishCommand(
             tenant_id=record.tenant_id,
@@ -337,6 +381,7 @@ class OutgoingCalls:
             status=status,
             result=result,
             error=None if error is None else error[:LONGEST_ERROR],
+            relaxations=relaxations,
         )
         self._submission.submit(operation, partial(self._finished, record))
 

@@ -16,7 +16,20 @@ from csms.clock import Clock
 from csms.domain.operations import Registration
 from csms.tenants import TenantConfig, TenantDirectory
 from gateway import _native, metrics
-from gateway._native import CALL, CLOSED, ERROR, INVALID_CALL, INVALID_RESULT, PONG, REPLY, RESULT, UNMATCHED, VIOLATION
+from gateway._native import (
+    CALL,
+    CLOSED,
+    ERROR,
+    INVALID_CALL,
+    INVALID_RESULT,
+    PONG,
+    REPLY,
+    RESULT,
+    RESULT_ERROR,
+    SEND,
+    UNMATCHED,
+    VIOLATION,
+)
 from gateway.closing import CloseReason
 from gateway.supervision import split_exits
 
@@ -26,6 +39,7 @@ if TYPE_CHECKING:
     from gateway.inbound import InboundCalls
     from gateway.registry import Registry
     from gateway.station import Station
+    from gateway.unanswered import UnansweredMessages
     from gateway.versions import Version
     from gateway.wire import Wire
 
@@ -54,6 +68,8 @@ _KINDS: Final = {
     PONG: "pong",
     CLOSED: "closed",
     VIOLATION: "violation",
+    SEND: "send",
+    RESULT_ERROR: "result_error",
 }
 _count = {number: metrics.FRAMES_IN.labels(kind).inc for number, kind in _KINDS.items()}
 
@@ -83,6 +99,7 @@ class Connection:
         "retiring",
         "station",
         "tenants",
+        "unanswered",
         "version",
         "wire",
     )
@@ -103,6 +120,7 @@ class Connection:
         registry: Registry,
         inbound: InboundCalls,
         calls: OutgoingCalls,
+        unanswered: UnansweredMessages,
     ) -> None:
         self.wire = wire
         self.codec = codec
@@ -117,6 +135,7 @@ class Connection:
         self.registry = registry
         self.inbound = inbound
         self.calls = calls
+        self.unanswered = unanswered
         self.opened = self.heard = clock.monotonic()
         """When the connection was opened, and when anything was read from it last (monotonic seconds)."""
         self.reported = 0.0
@@ -221,10 +240,14 @@ class Connection:
         elif event[0] == ERROR:
             self.calls.on_error(self, event[1], event[2], event[3])
         elif event[0] == INVALID_RESULT:
-            self.calls.on_invalid_result(self, event[1], event[2])
+            self.calls.on_invalid_result(self, event[1], event[2], event[3])
         elif event[0] == PONG:
             if event[1] == PROBE:
                 self.registry.displaced_answered(self)
+        elif event[0] == SEND:
+            self.unanswered.on_send(self, event[2], event[3])
+        elif event[0] == RESULT_ERROR:
+            self.unanswered.on_result_error(self, event[1], event[2], event[3], event[4])
         elif event[0] == UNMATCHED:
             log.debug("gateway.unmatched_answer", station_id=self.station_id, message_type=event[2])
         elif event[0] == CLOSED:

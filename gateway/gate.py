@@ -25,7 +25,13 @@ REMOTE_CONTROL: Final = frozenset(
 
 _REPORT_REQUESTS: Final = frozenset({"GetBaseReport", "GetReport"})
 _CERTIFICATE_TRIGGERS: Final = frozenset(
-    {"SignChargingStationCertificate", "SignV2GCertificate", "SignCombinedCertificate", "SignChargePointCertificate"}
+    {
+        "SignChargePointCertificate",
+        "SignChargingStationCertificate",
+        "SignCombinedCertificate",
+        "SignV2G20Certificate",
+        "SignV2GCertificate",
+    }
 )
 
 
@@ -42,12 +48,17 @@ _read_report_part = msgspec.json.Decoder(_ReportPart).decode
 
 
 def caused_action(action: str, payload: bytes) -> str | None:
-    """The action that a station will call because of our CALL, or None when it causes none."""
+    """The action that a station will call because of our CALL, or None when it causes none.
+
+    A CustomTrigger (2.1) causes what only station and caller know: it lets nothing through.
+    """
     if action in _REPORT_REQUESTS:
         return "NotifyReport"
     if action not in ("TriggerMessage", "ExtendedTriggerMessage"):
         return None
     requested = _read_trigger(payload).requested_message
+    if requested == "CustomTrigger":
+        return None
     return "SignCertificate" if requested in _CERTIFICATE_TRIGGERS else requested
 
 

@@ -16,6 +16,7 @@ import structlog
 
 from csms.clock import Clock, Ids
 from csms.domain.operations import Booted, OperationFailed, QuarantineFrame
+from csms.domain.times import deviations
 from gateway import metrics
 from gateway.connection import Connection, contained
 from gateway.effects import Commit, Hold, Reply
@@ -23,11 +24,14 @@ from gateway.replay import FRESH
 from gateway.station import Station
 from gateway.submission import Submission
 from gateway.supervision import split_exits
-from gateway.tolerance import without_faulty_members
-from schemas.versions import VERSIONS
+from gateway.tolerance import Spared, Tolerance
+from gateway.tolerance.counter import RelaxationCounter
+from gateway.tolerance.essentials import BILLING
+from gateway.tolerance.forgiving import forgive
+from gateway.tolerance.makes import read_make
 
 if TYPE_CHECKING:
-    from gateway._native import Catalogue, Fault
+    from gateway._native import Fault
     from gateway.calls import OutgoingCalls
 
 log = structlog.get_logger()
@@ -35,11 +39,6 @@ log = structlog.get_logger()
 QUEUE_LIMIT: Final = 32
 """CALLs that may wait for their turn; beyond it the socket is not read (rule T3)."""
 QUEUE_BYTES_LIMIT: Final = 512 * 1024
-
-BILLING: Final = {
-    name: frozenset(action.name for action in version.actions.values() if action.billing) for name, version in VERSIONS.items()
-}
-"""Actions whose frame is stored durably before any CALLERROR leaves, by version."""
 
 _LAST_ROW_BEFORE_GATE: Final = 7
 
@@ -92,7 +91,7 @@ class InboundCalls:
         submission: Submission,
         clock: Clock,
         ids: Ids,
-        catalogue: Catalogue,
+        tolerance: Tolerance,
         calls: OutgoingCalls,
         *,
         hold_transaction_s: float,
@@ -101,7 +100,8 @@ class InboundCalls:
         self._submission = submission
         self._monotonic = clock.monotonic
         self._ids = ids
-        self._catalogue = catalogue
+        self._tolerance = tolerance
+        self._relaxations = RelaxationCounter(submission)
         self._calls = calls
         self._hold_s: dict[Hold, float] = {"transaction": hold_transaction_s, "authorize": hold_authorize_s}
         # what waits for the store, oldest first
@@ -177,6 +177,7 @@ class InboundCalls:
             else:
                 if type(outcome) is Booted and station.connection is call.origin:
                     station.gate.decided(outcome.registration)
+                    station.make = read_make(call.payload)
                 answer = call.answer
                 if answer is not None:
                     self._answer(station, call, answer(outcome))
@@ -244,13 +245,15 @@ class InboundCalls:
             if known is not None:
                 self._answer(station, call, known)
                 return
-        self._apply(station, call, suspect=False)
+        self._apply(station, call)
 
-    def _apply(self, station: Station, call: InboundCall, *, suspect: bool) -> None:
+    def _apply(self, station: Station, call: InboundCall, spared: Spared | None = None) -> None:
         effect = call.origin.version.handle(call.origin, call.action, call.payload)
+        if spared is not None or deviations:
+            relaxations = forgive(effect, spared, call.origin.version.name, call.action, call.payload)
+            if relaxations and isinstance(effect, Reply):
+                self._relaxations.count(station.key, relaxations)
         if isinstance(effect, Commit):
-            if suspect and hasattr(effect.operation, "suspect"):
-                effect.operation.suspect = True
             if effect.hold == "authorize" and self._submission.full:
                 # answered before the store is asked, an Authorize leaves its operation behind: here is the bound of those
                 self._send_refusal(station, call, _Refusal("InternalError", "the store is not available"))
@@ -265,17 +268,16 @@ class InboundCalls:
             self._refuse(station, call, refusal, "schema")
 
     def _tolerate(self, station: Station, call: InboundCall, fault: Fault) -> bool:
-        """Take a billing message whose faults sit in members that can be spared; the raw frame is kept beside it."""
-        version = call.origin.version.name
-        if call.action not in BILLING[version]:
-            return False
-        spared = without_faulty_members(self._catalogue, version, call.action, call.payload)
+        """Take a message whose faults sit in members that can be spared (ocpp-j-rules section 3)."""
+        origin = call.origin
+        spared = self._tolerance.spare_call(origin.tenant, station.make, origin.version.name, call.action, call.payload)
         if spared is None:
             return False
-        self._keep_raw(call, "schema", fault, _ignore)
-        call.payload = spared
+        if spared.doubtful:
+            self._keep_raw(call, "schema", fault, _ignore, taken=True)
+        call.payload = spared.payload
         call.fault = None
-        self._apply(station, call, suspect=True)
+        self._apply(station, call, spared)
         return True
 
     def _answer(self, station: Station, call: InboundCall, payload: bytes) -> None:
@@ -305,6 +307,8 @@ class InboundCalls:
         fault: Fault | None,
         done: Callable[[Any], None],
         code: str | None = None,
+        *,
+        taken: bool = False,
     ) -> None:
         origin = call.origin
         operation = QuarantineFrame(
@@ -317,6 +321,7 @@ class InboundCalls:
             error_code=code if fault is None else fault.code,
             path=None if fault is None else fault.path,
             rule=None if fault is None else fault.rule,
+            taken=taken,
         )
         metrics.QUARANTINED.labels(reason).inc()
         self._submission.submit(operation, done)

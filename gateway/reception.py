@@ -19,6 +19,8 @@ from gateway.handshake import Rejection, Upgrade
 from gateway.inbound import InboundCalls
 from gateway.registry import Registry
 from gateway.supervision import split_exits
+from gateway.tolerance.makes import make
+from gateway.unanswered import UnansweredMessages
 from gateway.wire import Wire
 
 log = structlog.get_logger()
@@ -41,6 +43,7 @@ class Reception:
         registry: Registry,
         inbound: InboundCalls,
         calls: OutgoingCalls,
+        unanswered: UnansweredMessages,
         clock: Clock,
         tenants: TenantDirectory,
         writers: trio.Nursery,
@@ -51,6 +54,7 @@ class Reception:
         self._registry = registry
         self._inbound = inbound
         self._calls = calls
+        self._unanswered = unanswered
         self._clock = clock
         self._tenants = tenants
         self._writers = writers
@@ -154,11 +158,13 @@ class Reception:
     def _open(self, wire: Wire, codec: _native.Connection, upgrade: Upgrade, admitted: Admitted) -> Connection | None:
         """Finish the handshake and route the station here. No checkpoint between the commit of the epoch and this."""
         version, connected = admitted.version, admitted.connected
+        station = self._registry.station((admitted.tenant.tenant_id, connected.station_id), connected.registration)
+        station.make = make(connected.vendor, connected.model)
         compressed = upgrade.deflate_offered
         connection = Connection(
             wire=wire,
             codec=codec,
-            station=self._registry.station((admitted.tenant.tenant_id, connected.station_id), connected.registration),
+            station=station,
             tenant=admitted.tenant,
             tenants=self._tenants,
             identity=admitted.identity,
@@ -169,6 +175,7 @@ class Reception:
             registry=self._registry,
             inbound=self._inbound,
             calls=self._calls,
+            unanswered=self._unanswered,
         )
         longest = MAX_MESSAGE_16 if version.name == "ocpp1.6" else MAX_MESSAGE
         wire.send(codec.accept(version.name, compression=compressed, max_message=longest))

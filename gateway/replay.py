@@ -51,6 +51,11 @@ class ReplayCache:
         _ANSWERED_AGAIN.inc()
         return known[1]
 
+    def answer_to(self, message_id: str) -> bytes | None:
+        """The last answer to a message with this id, if it is still here."""
+        known = self._answers.get(message_id)
+        return None if known is None else known[1]
+
     def remember(self, message_id: str, digest: int, answer: bytes, now: float) -> None:
         answers = self._answers
         answers.pop(message_id, None)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import structlog
 import trio
 
-from gateway import _native, ocpp16, ocpp201
+from gateway import _native, ocpp16, ocpp21, ocpp201
 from gateway.admission import Admission
 from gateway.calls import OutgoingCalls
 from gateway.drain import drain, leave
@@ -15,11 +15,14 @@ from gateway.inbound import InboundCalls
 from gateway.listener import accept_connections, open_listeners, raise_file_limit, url_of
 from gateway.mailbox import Mailbox
 from gateway.memory import collector_settings, freeze_after_ramps, watch_loop_lag
+from gateway.quarantine_replay import QuarantineReplay
 from gateway.reception import Reception
 from gateway.registry import Registry
 from gateway.services import GatewayServices
 from gateway.submission import Submission
 from gateway.sweeper import Sweeper
+from gateway.tolerance import Tolerance
+from gateway.unanswered import UnansweredMessages
 from gateway.versions import Version
 from schemas.tables import native_tables
 
@@ -27,7 +30,7 @@ __all__ = ["VERSIONS", "GatewayServices", "run_gateway"]
 
 log = structlog.get_logger()
 
-VERSIONS: Mapping[str, Version] = {version.name: version for version in (ocpp16.VERSION, ocpp201.VERSION)}
+VERSIONS: Mapping[str, Version] = {version.name: version for version in (ocpp16.VERSION, ocpp201.VERSION, ocpp21.VERSION)}
 """The OCPP versions that are served, by sub-protocol name."""
 
 
@@ -46,6 +49,7 @@ async def run_gateway(
     log.info("gateway.file_limit", files=raise_file_limit())
     listeners = open_listeners(settings.ocpp_host, settings.ocpp_port)
     catalogue = _native.Catalogue(native_tables())
+    tolerance = Tolerance(catalogue, services.tenants)
     submission = Submission(services.ledger)
     registry = Registry(submission, services.clock)
     mailbox = Mailbox(services.bus, services.database, services.process_id)
@@ -55,6 +59,7 @@ async def run_gateway(
         services.ids,
         catalogue,
         registry,
+        tolerance,
         mailbox.finished,
         call_timeout_s=settings.call_timeout_s,
     )
@@ -62,10 +67,22 @@ async def run_gateway(
         submission,
         services.clock,
         services.ids,
-        catalogue,
+        tolerance,
         calls,
         hold_transaction_s=settings.hold_transaction_s,
         hold_authorize_s=settings.hold_authorize_s,
+    )
+    replay = QuarantineReplay(
+        services.bus,
+        services.database,
+        submission,
+        catalogue,
+        tolerance,
+        services.tenants,
+        services.clock,
+        services.ids,
+        versions,
+        services.process_id,
     )
     sweeper = Sweeper(
         registry,
@@ -84,6 +101,7 @@ async def run_gateway(
             infrastructure.start_soon(submission.run)
             infrastructure.start_soon(mailbox.run, calls, registry)
             infrastructure.start_soon(sweeper.run)
+            infrastructure.start_soon(replay.run)
             infrastructure.start_soon(freeze_after_ramps, registry.connections.__len__)
             infrastructure.start_soon(watch_loop_lag)
             async with trio.open_nursery() as connections:
@@ -93,6 +111,7 @@ async def run_gateway(
                     registry=registry,
                     inbound=inbound,
                     calls=calls,
+                    unanswered=UnansweredMessages(submission, services.clock),
                     clock=services.clock,
                     tenants=services.tenants,
                     writers=connections,

@@ -11,11 +11,14 @@ import trio
 from csms.domain.operations import Registration
 from gateway.gate import RegistrationGate
 from gateway.replay import ReplayCache
+from gateway.tolerance.makes import UNKNOWN, Make
 
 if TYPE_CHECKING:
     from gateway.calls import CallQueue
     from gateway.connection import Connection
     from gateway.inbound import InboundCall
+    from gateway.quota import TokenBucket
+    from gateway.streams import StreamTraffic
 
 StationKey = tuple[int, int]
 """(tenant_id, station_id)"""
@@ -35,12 +38,29 @@ class _Swaps(msgspec.Struct):
 class Station:
     """One identity: its gate, the answers it was given, its CALLs under way in both directions, its newest connection."""
 
-    __slots__ = ("_swaps", "calls", "connection", "gate", "idle_since", "key", "queue", "queued_bytes", "replay", "room", "running")
+    __slots__ = (
+        "_swaps",
+        "calls",
+        "connection",
+        "gate",
+        "idle_since",
+        "key",
+        "make",
+        "queue",
+        "queued_bytes",
+        "replay",
+        "result_errors",
+        "room",
+        "running",
+        "streams",
+    )
 
     def __init__(self, key: StationKey, registration: Registration) -> None:
         self.key = key
         self.gate = RegistrationGate(registration)
         self.replay = ReplayCache()
+        self.make: Make = UNKNOWN
+        """What it said of itself in its last BootNotification."""
         self.connection: Connection | None = None
         self.running: InboundCall | None = None
         """The CALL that is being handled (rule T3: one at a time)."""
@@ -50,6 +70,10 @@ class Station:
         self.room: trio.Event | None = None
         """Set when reading may go on; None while nobody waits for it."""
         self.calls: CallQueue | None = None
+        self.streams: StreamTraffic | None = None
+        """What came lately in its event streams (OCPP 2.1)."""
+        self.result_errors: TokenBucket | None = None
+        """How many of our answers it may still say it did not understand (OCPP 2.1)."""
         self.idle_since = 0.0
         """When the last connection ended, by the monotonic clock."""
         self._swaps: _Swaps | None = None

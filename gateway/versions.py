@@ -7,7 +7,7 @@ from uuid import UUID
 
 from csms.clock import Clock
 from csms.domain.commands import AnyCommand
-from csms.domain.operations import Registration
+from csms.domain.operations import RecordStreamValues, Registration
 from csms.tenants import TenantConfig
 from gateway.effects import Effect
 
@@ -59,6 +59,10 @@ class Version(Protocol):
 
     def handle(self, context: StationContext, action: str, payload: bytes) -> Effect:
         """What to do for a CALL whose payload the codec has validated."""
+        ...
+
+    def handle_send(self, context: StationContext, action: str, payload: bytes) -> RecordStreamValues | None:
+        """What to do for a SEND (OCPP 2.1) whose payload the codec has validated; None when nothing can be done."""
         ...
 
     def to_call(self, command: AnyCommand, command_id: UUID, context: StationContext) -> tuple[str, bytes]:

@@ -14,9 +14,12 @@ from hub.endpoints import (
     events,
     id_tokens,
     locations,
+    quarantine,
     sessions,
+    station_events,
     system,
     tenants,
+    tolerance,
     users,
 )
 from hub.openapi import write_document
@@ -36,6 +39,9 @@ def all_routes() -> tuple[Route, ...]:
         *users.ROUTES,
         *api_keys.ROUTES,
         *events.ROUTES,
+        *station_events.ROUTES,
+        *quarantine.ROUTES,
+        *tolerance.ROUTES,
         *system.ROUTES,
         *system.documentation(document),
     )

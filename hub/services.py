@@ -10,6 +10,7 @@ from csms.clock import Clock, Ids
 from csms.commands import CommandService
 from csms.credentials import StationPasswords
 from csms.health import HealthRegistry
+from csms.quarantine import QuarantineService
 from csms.secret import API_KEY_HASH, CURSOR_SIGNING, JWT_SIGNING, REFRESH_TOKEN_HASH, RootSecret
 from csms.settings import Settings
 from csms.store import Store
@@ -62,4 +63,5 @@ class Hub:
             services.ids,
             services.secret.derive(REFRESH_TOKEN_HASH),
         )
+        self.quarantine = QuarantineService(services.store.hub, services.bus, services.ids)
         self.commands = CommandService(services.store.hub, services.bus, services.clock, services.ids)

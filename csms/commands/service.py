@@ -17,6 +17,7 @@ from csms.domain.commands import DEFAULT_TIME_TO_LIVE, QUEUEABLE, AnyCommand
 from csms.store import Connection, Database, StoreUnavailable
 from csms.store.queries import commands as queries
 from csms.store.queries.commands import OPEN, CommandRow
+from csms.waiting import POLL_S, wait_for
 
 log = structlog.get_logger()
 
@@ -27,7 +28,6 @@ MAX_PARAMETERS: Final = 64 * 1024
 """Bytes that the parameters or the payload of a command have at most, as JSON."""
 
 MAX_WAIT_S: Final = 120.0
-_POLL_S: Final = 1.0
 _LONGEST_LOOK_S: Final = 10.0
 
 
@@ -153,18 +153,15 @@ class CommandService:
 
         While the database is away the command is what was last known of it: whoever sent it gets its id in any case.
         """
-        deadline = trio.current_time() + min(wait_s, MAX_WAIT_S)
-        try:
-            async with self._bus.subscribe(f"command.{row.command_id}") as pokes:
-                while True:
-                    row = await self._look(tenant_id, row, deadline)
-                    rest = deadline - trio.current_time()
-                    if row.status not in OPEN or rest <= 0:
-                        return row
-                    with trio.move_on_after(min(_POLL_S, rest)):
-                        await pokes.receive()
-        except (BusUnavailable, trio.EndOfChannel):
-            return await self._poll(tenant_id, row, deadline)
+
+        async def look(deadline: float) -> CommandRow:
+            nonlocal row
+            row = await self._look(tenant_id, row, deadline)
+            return row
+
+        return await wait_for(
+            self._bus, f"command.{row.command_id}", look, lambda found: found.status not in OPEN, min(wait_s, MAX_WAIT_S)
+        )
 
     async def disconnect(self, process_id: UUID | None, tenant_id: int, station_id: int, reason: str) -> None:
         """Ask the process that holds the station (None: nobody does) to close its connection."""
@@ -173,16 +170,8 @@ class CommandService:
                 f"gateway.{process_id}.disconnect", {"tenant_id": tenant_id, "station_id": station_id, "reason": reason}
             )
 
-    async def _poll(self, tenant_id: int, row: CommandRow, deadline: float) -> CommandRow:
-        while True:
-            row = await self._look(tenant_id, row, deadline)
-            rest = deadline - trio.current_time()
-            if row.status not in OPEN or rest <= 0:
-                return row
-            await trio.sleep(min(_POLL_S, rest))
-
     async def _look(self, tenant_id: int, known: CommandRow, deadline: float) -> CommandRow:
-        timeout = min(max(deadline - trio.current_time(), _POLL_S), _LONGEST_LOOK_S)
+        timeout = min(max(deadline - trio.current_time(), POLL_S), _LONGEST_LOOK_S)
         try:
             row = await self._database.tenant_unit(
                 tenant_id, lambda conn: queries.get_command(conn, tenant_id, known.command_id), timeout=timeout

@@ -1,7 +1,8 @@
 """A station's own password in commands and their results: found wherever it stands, so that it is neither stored nor shown.
 
-OCPP 1.6 keeps it in the configuration key AuthorizationKey (security whitepaper, section 2.2), OCPP 2.0.1 in the variable
-SecurityCtrlr.BasicAuthPassword (part 2, A00). Identifiers are case-insensitive in both.
+OCPP 1.6 keeps it in the configuration key AuthorizationKey (security whitepaper, section 2.2), OCPP 2.x in the variable
+SecurityCtrlr.BasicAuthPassword (part 2, A00), and 2.1 also carries it in the member basicAuthPassword of SetNetworkProfile.
+Identifiers are case-insensitive in all.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _VARIABLE: Final = "basicauthpassword"
 def station_credentials(value: Any) -> Iterator[tuple[str, dict[str, Any], str]]:
     """(path, object, member) of every value in a decoded JSON document that is a station's password.
 
-    Whatever the message: an entry is known by the key or variable that it names and by the value beside it.
+    Whatever the message: an entry is known by the key or variable that it names and by the value beside it, or by its own name.
     """
     waiting = [("", value)]
     while waiting:
@@ -46,11 +47,12 @@ def mask_station_credentials(text: str) -> str:
 
 
 def _secret_members(item: dict[str, Any]) -> list[str]:
+    found = [member for member, value in item.items() if _is(member, _VARIABLE) and value is not None]
     variable = item.get("variable")
     name = variable.get("name") if isinstance(variable, dict) else variable
-    if not (_is(item.get("key"), _KEY) or _is(name, _VARIABLE)):
-        return []
-    return [member for member in ("value", "attributeValue") if item.get(member) is not None]
+    if _is(item.get("key"), _KEY) or _is(name, _VARIABLE):
+        found += [member for member in ("value", "attributeValue", "actualValue") if item.get(member) is not None]
+    return found
 
 
 def _is(name: Any, wanted: str) -> bool:

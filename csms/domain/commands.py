@@ -23,7 +23,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class RemoteStart(Command, tag="remote_start", frozen=True, kw_only=True):
     """Start charging for a token. OCPP 1.6 takes the connector, 2.x the EVSE; either name is understood for 1.6."""
 
-    id_token: Annotated[str, Meta(min_length=1, max_length=36)]
+    id_token: Annotated[str, Meta(min_length=1, max_length=255)]
     token_type: Annotated[str, Meta(min_length=1, max_length=20)] = "ISO14443"  # noqa: S105 - the kind of a token, no secret
     evse_id: Positive | None = None
     connector_id: Positive | None = None
@@ -77,7 +77,7 @@ class VariableName(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class VariableValue(VariableName, frozen=True, kw_only=True):
-    value: Annotated[str, Meta(max_length=1000)]
+    value: Annotated[str, Meta(max_length=2500)]
 
 
 class GetVariables(Command, tag="get_variables", frozen=True, kw_only=True):
@@ -150,6 +150,3 @@ QUEUEABLE: Final = frozenset(
 
 DEFAULT_TIME_TO_LIVE: Final = timedelta(seconds=60)
 """How long a command may wait for its turn at a connected station."""
-
-REPEATABLE: Final = frozenset({"get_configuration", "change_configuration", "get_variables", "set_variables", "trigger_message"})
-"""Commands that are safe to send again after a cut (rule T6); all others end as unknown."""

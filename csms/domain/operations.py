@@ -14,6 +14,7 @@ import msgspec
 
 from csms.domain.decisions import Decision
 from csms.domain.metering import Reading
+from csms.domain.tolerance import Relaxation
 
 Registration = Literal["unknown", "pending", "rejected", "accepted"]
 
@@ -27,10 +28,14 @@ class StationTime(msgspec.Struct, frozen=True, gc=False):
 
 
 class Operation(msgspec.Struct, kw_only=True):
-    """Belongs to one station; the ledger keeps the order of operations per station."""
+    """Belongs to one station; the ledger keeps the order of operations per station.
+
+    `relaxations`: what the message was forgiven, counted in the same commit.
+    """
 
     tenant_id: int
     station_id: int
+    relaxations: tuple[Relaxation, ...] = ()
 
 
 class ConnectStation(Operation, kw_only=True):
@@ -55,10 +60,14 @@ class ConnectStation(Operation, kw_only=True):
 
 
 class Connected(msgspec.Struct):
+    """`vendor` and `model`: what the station said in its last BootNotification."""
+
     station_id: int
     epoch: int
     registration: Registration
     created: bool
+    vendor: str | None = None
+    model: str | None = None
 
 
 class DisconnectStation(Operation, kw_only=True):
@@ -119,7 +128,10 @@ class Authorize(Operation, kw_only=True):
 
 
 class StartTransaction(Operation, kw_only=True):
-    """OCPP 1.6 StartTransaction (rules X1 to X4). Outcome: `Started`."""
+    """OCPP 1.6 StartTransaction (rules X1 to X4). Outcome: `Started`.
+
+    `replayed`, here and in the operations below: the message comes from quarantine; the session is marked.
+    """
 
     evse_id: int
     connector_id: int
@@ -128,6 +140,7 @@ class StartTransaction(Operation, kw_only=True):
     meter_start_wh: int
     reservation_id: int | None = None
     suspect: bool = False
+    replayed: bool = False
 
 
 class Started(msgspec.Struct):
@@ -136,7 +149,8 @@ class Started(msgspec.Struct):
 
 
 class StopTransaction(Operation, kw_only=True):
-    """OCPP 1.6 StopTransaction (rules X5 to X8, X11). `payload` is the message as received. Outcome: `Stopped`."""
+    """OCPP 1.6 StopTransaction (rules X5 to X8, X11). `payload` is the message as received. Outcome: `Stopped`; `Orphaned` for a
+    replayed one of an unknown transaction."""
 
     transaction_ref: str
     time: StationTime
@@ -146,6 +160,7 @@ class StopTransaction(Operation, kw_only=True):
     reason: str = "Local"
     readings: list[Reading] = []
     suspect: bool = False
+    replayed: bool = False
 
 
 class Stopped(msgspec.Struct):
@@ -154,8 +169,13 @@ class Stopped(msgspec.Struct):
     decision: Decision | None
 
 
+class Orphaned(msgspec.Struct):
+    """A replayed message names a transaction that is still unknown: it stays in quarantine as it was (rules X5, X6)."""
+
+
 class RecordMeterValues(Operation, kw_only=True):
-    """MeterValues of any version (rules X10, J01). Without `transaction_ref` they belong to the station. Outcome: None.
+    """MeterValues of any version (rules X10, J01). Without `transaction_ref` they belong to the station. Outcome: None;
+    `Orphaned` for replayed ones of an unknown transaction.
 
     `payload` is the meterValue array as received, for the event of this message.
     """
@@ -166,6 +186,7 @@ class RecordMeterValues(Operation, kw_only=True):
     payload: bytes
     transaction_ref: str | None = None
     suspect: bool = False
+    replayed: bool = False
 
 
 class RecordTransactionEvent(Operation, kw_only=True):
@@ -193,6 +214,7 @@ class RecordTransactionEvent(Operation, kw_only=True):
     reservation_id: int | None = None
     readings: list[Reading] = []
     suspect: bool = False
+    replayed: bool = False
 
 
 class EventRecorded(msgspec.Struct):
@@ -205,12 +227,40 @@ class RecordStationEvent(Operation, kw_only=True):
     """A fact of the station that belongs to no session. Outcome: None.
 
     `type`: security_event, firmware_status, diagnostics_status, data_transfer, …; `data` a JSON object. A repeat with the same
-    time and content within an hour is stored once.
+    time and content within an hour is stored once. `reference`: the id by which the message names the command that caused it;
+    `caused_by`: the actions that can have carried it. The event is tied to the newest such command of the station.
     """
 
     type: str
     data: bytes
     time: StationTime | None = None
+    reference: str | None = None
+    caused_by: tuple[str, ...] = ()
+
+
+class OpenEventStream(Operation, kw_only=True):
+    """The station will send the values of a monitor in a stream (OCPP 2.1, N11). A stream with this id that is open already is
+    replaced. Outcome: False when the station has too many streams open."""
+
+    stream_id: int
+    variable_monitoring_id: int
+    data: bytes
+
+
+class CloseEventStream(Operation, kw_only=True):
+    """The station ends a stream (OCPP 2.1, N13). Outcome: None."""
+
+    stream_id: int
+    data: bytes
+
+
+class RecordStreamValues(Operation, kw_only=True):
+    """Values that came in a stream (OCPP 2.1, N15), kept as an event of the station. Outcome: False when the stream is not open:
+    they are dropped then (ocpp-j-rules section 10)."""
+
+    stream_id: int
+    data: bytes
+    time: StationTime
 
 
 class DeviceVariable(msgspec.Struct, gc=False):
@@ -229,16 +279,25 @@ class DeviceVariable(msgspec.Struct, gc=False):
 
 
 class StoreDeviceReport(Operation, kw_only=True):
-    """A part of a device-model report (NotifyReport). Outcome: None."""
+    """A part of a device-model report (NotifyReport). Outcome: None.
+
+    An event of the station tells that it came, tied to the command that asked for it (see `RecordStationEvent`).
+    """
 
     request_id: int
     seq_no: int
     to_be_continued: bool
     variables: list[DeviceVariable]
+    time: StationTime | None = None
+    reference: str | None = None
+    caused_by: tuple[str, ...] = ()
 
 
 class QuarantineFrame(Operation, kw_only=True):
-    """Keep a message that cannot be taken as it is, before any refusal leaves (ocpp-j-rules section 3). Outcome: None."""
+    """Keep a message that cannot be taken as it is, before any refusal leaves (ocpp-j-rules section 3). Outcome: None.
+
+    `taken`: the message is taken all the same, without what breaks its schema.
+    """
 
     ocpp_version: str
     action: str
@@ -247,13 +306,23 @@ class QuarantineFrame(Operation, kw_only=True):
     error_code: str | None = None
     path: str | None = None
     rule: str | None = None
+    taken: bool = False
+
+
+class CountRelaxations(Operation, kw_only=True):
+    """Count what a message was forgiven that is answered without any other operation. Outcome: None."""
 
 
 class ClaimCommand(Operation, kw_only=True):
-    """queued -> sent, committed before the frame leaves; only by the newest epoch. Outcome: True when claimed."""
+    """queued -> sent, committed before the frame leaves; only by the newest epoch. Outcome: True when claimed.
+
+    `action`: the wire action. `reference`: the id in the payload by which what follows names this command, if there is one.
+    """
 
     command_id: UUID
     epoch: int
+    action: str
+    reference: str | None = None
 
 
 class FinishCommand(Operation, kw_only=True):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from csms.domain.operations import RecordMeterValues
+from csms.domain.operations import Orphaned, RecordMeterValues
 from csms.ledger.context import BatchContext
 from csms.ledger.orphans import keep_orphan, match_unanswered
 from csms.ledger.port import LedgerTransaction, RefKey
 from csms.ledger.rows import MeterUpdate, SampleRow, StationSampleRow
 
 
-async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[RecordMeterValues]) -> list[None]:
+async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[RecordMeterValues]) -> list[Orphaned | None]:
     named = {
         (op.tenant_id, op.station_id, op.transaction_ref): op for op in ops if op.transaction_ref is not None and op.connector_id
     }
@@ -20,15 +20,25 @@ async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Rec
     lost = {key: op for key, op in named.items() if key not in ids}
     if lost:
         ids |= await _resolve_lost(tx, context, lost)
+    outcomes: list[Orphaned | None] = []
+    replayed: set[tuple[int, UUID]] = set()
     for op in ops:
         session_id = None if op.transaction_ref is None else ids.get((op.tenant_id, op.station_id, op.transaction_ref))
+        orphaned = op.replayed and session_id is None and op.transaction_ref is not None
+        outcomes.append(Orphaned() if orphaned else None)
+        if orphaned:
+            continue  # it stays in quarantine, with its readings
         if session_id is None:
             context.station_samples.extend(
                 StationSampleRow(op.tenant_id, op.station_id, op.evse_id, reading) for reading in op.readings
             )
         else:
             _add_to_session(context, op, session_id)
-    return [None] * len(ops)
+            if op.replayed:
+                replayed.add((op.tenant_id, session_id))
+    if replayed:
+        await tx.flag_sessions(replayed, "replayed")
+    return outcomes
 
 
 def _add_to_session(context: BatchContext, op: RecordMeterValues, session_id: UUID) -> None:
@@ -58,8 +68,19 @@ async def _resolve_lost(tx: LedgerTransaction, context: BatchContext, lost: dict
         if op.transaction_ref == "-1":
             at = op.readings[0].ts if op.readings else None
             session = match_unanswered(open_sessions.get((op.tenant_id, op.station_id), ()), op.connector_id, None, at)
+        if session is None and op.replayed:
+            continue
         if session is None:
-            keep_orphan(context, op, "ocpp1.6", "MeterValues", op.payload, foreign=key in elsewhere)
+            keep_orphan(context, op, "ocpp1.6", "MeterValues", _message(op), foreign=key in elsewhere)
         else:
             resolved[key] = session.session_id
     return resolved
+
+
+def _message(op: RecordMeterValues) -> bytes:
+    """The OCPP 1.6 message again, so that it can be taken from quarantine: the operation has all of its members."""
+    return b'{"connectorId":%d,"transactionId":%s,"meterValue":%s}' % (
+        op.connector_id,
+        (op.transaction_ref or "").encode(),
+        op.payload,
+    )

@@ -13,7 +13,7 @@ import msgspec
 from csms.domain.decisions import Decision
 from csms.domain.folding import START_SEQ, STOP_SEQ, fold_start, fold_stop, supersede
 from csms.domain.metering import Reading
-from csms.domain.operations import Started, StartTransaction, Stopped, StopTransaction
+from csms.domain.operations import Orphaned, Started, StartTransaction, Stopped, StopTransaction
 from csms.domain.session_state import SessionState
 from csms.ledger.apply_tokens import TokenQuestion, decide_tokens
 from csms.ledger.context import BatchContext, encode
@@ -90,6 +90,8 @@ async def _begin(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Sta
             op.tenant_id, context.ids.uuid7(), op.station_id, "ocpp1.6", str(transaction_id), start_key=start_key(op)
         )
         fold_start(session, op, decision)
+        if op.replayed:
+            session.flag("replayed")
         sessions.append(session)
         context.events.append(
             EventRow(
@@ -125,7 +127,7 @@ async def _begin(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Sta
     return [Started(number, decision) for number, decision in zip(transaction_ids, decisions, strict=True)]
 
 
-async def stop(tx: LedgerTransaction, context: BatchContext, ops: Sequence[StopTransaction]) -> list[Stopped]:
+async def stop(tx: LedgerTransaction, context: BatchContext, ops: Sequence[StopTransaction]) -> list[Stopped | Orphaned]:
     by_ref = await tx.sessions_by_ref({(op.tenant_id, op.station_id, op.transaction_ref) for op in ops})
     lost = [op for op in ops if (op.tenant_id, op.station_id, op.transaction_ref) not in by_ref]
     elsewhere = await tx.refs_elsewhere({(op.tenant_id, op.station_id, op.transaction_ref) for op in lost}) if lost else set()
@@ -147,9 +149,12 @@ async def stop(tx: LedgerTransaction, context: BatchContext, ops: Sequence[StopT
         )
     )
     changed = []
-    outcomes = []
+    outcomes: list[Stopped | Orphaned] = []
     for op, session in zip(ops, found, strict=True):
         decision = next(decisions) if op.id_token is not None else None
+        if session is None and op.replayed:
+            outcomes.append(Orphaned())
+            continue
         if session is None:
             keep_orphan(
                 context,
@@ -167,6 +172,8 @@ async def stop(tx: LedgerTransaction, context: BatchContext, ops: Sequence[StopT
         if same is not None:
             outcomes.append(Stopped(msgspec.json.decode(same.answer, type=_StopAnswer).decision))
             continue
+        if op.replayed:
+            session.flag("replayed")
         conflict = bool(events)
         if conflict:
             # the first one bills (rule X7)

@@ -15,6 +15,9 @@ from csms.ledger.port import LedgerTransaction
 TYPE_OF_UNTYPED = "ISO14443"
 """What a token seen by OCPP 1.6, which knows no types, is kept as when nobody entered it."""
 
+LONGEST_TOKEN = 255
+"""Characters of an id token (OCPP 2.1; earlier versions have shorter ones)."""
+
 
 class TokenQuestion(msgspec.Struct, frozen=True):
     """May this token charge at this EVSE? `starting` also asks whether it is in use on another connector (rule X4), by a
@@ -58,7 +61,7 @@ async def decide_tokens(tx: LedgerTransaction, context: BatchContext, questions:
             now=context.now,
         )
         decisions.append(decision)
-        if accept_unknown and key not in known and 0 < len(question.id_token) <= 36:
+        if accept_unknown and key not in known and 0 < len(question.id_token) <= LONGEST_TOKEN:
             unknown.add((question.tenant_id, question.id_token, question.token_type or TYPE_OF_UNTYPED))
     if unknown:
         await tx.add_unknown_tokens(unknown)

@@ -84,6 +84,8 @@ async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Rec
             created.append(session)
         else:
             changed.append(session)
+        if op.replayed:
+            session.flag("replayed")
         _keep_event(context, session, op, decision, conflict=bool(events))
         outcomes[index] = EventRecorded(decision)
     if created:

@@ -9,13 +9,17 @@ from csms.domain.operations import (
     Authorize,
     BootStation,
     ClaimCommand,
+    CloseEventStream,
     ConnectStation,
+    CountRelaxations,
     DisconnectStation,
     FinishCommand,
+    OpenEventStream,
     Operation,
     QuarantineFrame,
     RecordMeterValues,
     RecordStationEvent,
+    RecordStreamValues,
     RecordTransactionEvent,
     ReportConnectorStatus,
     SeeStations,
@@ -28,7 +32,9 @@ from csms.ledger import (
     apply_meter_values,
     apply_notices,
     apply_ocpp16_transactions,
+    apply_quarantine,
     apply_stations,
+    apply_streams,
     apply_tokens,
     apply_transaction_events,
 )
@@ -51,7 +57,11 @@ _APPLY: Final[dict[type[Operation], Apply]] = {
     Authorize: apply_tokens.authorize,
     RecordStationEvent: apply_notices.record_station_event,
     StoreDeviceReport: apply_notices.store_device_report,
-    QuarantineFrame: apply_notices.quarantine,
+    OpenEventStream: apply_streams.open_streams,
+    CloseEventStream: apply_streams.close_streams,
+    RecordStreamValues: apply_streams.record,
+    QuarantineFrame: apply_quarantine.quarantine,
+    CountRelaxations: apply_quarantine.count,
     ClaimCommand: apply_commands.claim,
     FinishCommand: apply_commands.finish,
 }
@@ -70,5 +80,6 @@ async def apply_batch(tx: LedgerTransaction, context: BatchContext, operations: 
         results = await apply(tx, context, [operations[i] for i in indexes])
         for index, result in zip(indexes, results, strict=True):
             outcomes[index] = result
+    apply_quarantine.collect(context, operations)
     await context.write_out(tx)
     return outcomes

@@ -7,12 +7,26 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from csms.clock import Ids
+from csms.domain.tolerance import Relaxation
+from csms.ledger.metrics import QUARANTINE_FULL
 from csms.ledger.port import LedgerTransaction
-from csms.ledger.rows import EventRow, MeterUpdate, OutboxRow, QuarantineRow, SampleRow, StationEventRow, StationSampleRow
+from csms.ledger.rows import (
+    EventRow,
+    MeterUpdate,
+    OutboxRow,
+    QuarantineRow,
+    RelaxationKey,
+    SampleRow,
+    StationEventRow,
+    StationSampleRow,
+)
 from csms.ledger.transaction_ids import TransactionIdPool
 from csms.tenants import TenantDirectory
+
+log = structlog.get_logger()
 
 
 class BatchContext:
@@ -29,6 +43,7 @@ class BatchContext:
         self.station_samples: list[StationSampleRow] = []
         self.station_events: list[StationEventRow] = []
         self.quarantine: list[QuarantineRow] = []
+        self.relaxations: dict[RelaxationKey, Relaxation] = {}
         self.outbox: list[OutboxRow] = []
 
     def publish(
@@ -53,16 +68,40 @@ class BatchContext:
         if self.station_samples:
             await tx.insert_station_samples(self.station_samples)
         if self.station_events:
-            fresh = await tx.insert_station_events(self.station_events)
-            for row, is_fresh in zip(self.station_events, fresh, strict=True):
-                if is_fresh:
-                    self.outbox.append(
-                        OutboxRow(row.tenant_id, f"station.{row.type}", row.station_id, None, row.event_time, row.data)
-                    )
+            stored = await tx.insert_station_events(self.station_events)
+            for row, event in zip(self.station_events, stored, strict=True):
+                if event is not None:
+                    data = row.data if event.command_id is None else _with_command(row.data, event.command_id)
+                    self.outbox.append(OutboxRow(row.tenant_id, f"station.{row.type}", row.station_id, None, row.event_time, data))
         if self.quarantine:
-            await tx.insert_quarantine(self.quarantine)
+            await self._write_quarantine(tx)
+        if self.relaxations:
+            await tx.count_relaxations(self.relaxations, self.now)
         if self.outbox:
             await tx.insert_outbox(self.outbox)
+
+    async def _write_quarantine(self, tx: LedgerTransaction) -> None:
+        outcomes = await tx.insert_quarantine(self.quarantine, self.now)
+        for row, outcome in zip(self.quarantine, outcomes, strict=True):
+            if outcome in ("refused", "refused_untold"):
+                QUARANTINE_FULL.inc()
+            if outcome == "refused_untold":
+                log.error("ledger.quarantine_full", tenant_id=row.tenant_id, station_id=row.station_id, action=row.action)
+                self.publish(
+                    "station.quarantine_full",
+                    row.tenant_id,
+                    row.station_id,
+                    {"action": row.action, "reason": row.reason},
+                    occurred_at=self.now,
+                )
+
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def _with_command(data: bytes, command_id: UUID) -> bytes:
+    """The data of an event, which is an object of the station's, with the command that caused it."""
+    return encode({**_members(data), "command_id": command_id})
 
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number", order="deterministic")

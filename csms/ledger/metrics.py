@@ -11,6 +11,9 @@ RETRIES: Final = Counter("csms_ledger_retries_total", "Group commits that were t
 POISONED: Final = Counter(
     "csms_ledger_poisoned_total", "Operations that could not be committed although the store works", ["operation"]
 )
+QUARANTINE_FULL: Final = Counter(
+    "csms_ledger_quarantine_full_total", "Messages that were counted but not kept, because the quarantine of their station is full"
+)
 COMMIT_SECONDS: Final = Histogram(
     "csms_ledger_commit_seconds",
     "Duration of a group commit",

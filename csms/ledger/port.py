@@ -5,7 +5,7 @@ Loads lock the rows they give, in key order, for the rest of the transaction. Ke
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -13,23 +13,29 @@ from uuid import UUID
 from csms.domain.operations import (
     BootStation,
     ClaimCommand,
+    CloseEventStream,
     Connected,
     ConnectStation,
     DisconnectStation,
     FinishCommand,
+    OpenEventStream,
     ReportConnectorStatus,
     StoreDeviceReport,
 )
 from csms.domain.session_state import SessionState
+from csms.domain.tolerance import Relaxation
 from csms.ledger.rows import (
     EventRow,
+    Kept,
     MeterUpdate,
     OutboxRow,
     QuarantineRow,
+    RelaxationKey,
     SampleRow,
     StationEventRow,
     StationRow,
     StationSampleRow,
+    StoredEvent,
     TokenRow,
 )
 
@@ -37,6 +43,8 @@ StationKey = tuple[int, int]
 """(tenant_id, station_id)"""
 RefKey = tuple[int, int, str]
 """(tenant_id, station_id, transaction_ref)"""
+StreamKey = tuple[int, int, int]
+"""(tenant_id, station_id, stream_id)"""
 
 
 class LedgerTransaction(Protocol):
@@ -89,6 +97,7 @@ class LedgerTransaction(Protocol):
         """Those whose reference is a session of another station of the tenant (rule X6)."""
         ...
 
+    async def flag_sessions(self, keys: Collection[tuple[int, UUID]], flag: str) -> None: ...
     async def insert_sessions(self, rows: Sequence[SessionState]) -> None: ...
     async def update_sessions(self, rows: Sequence[SessionState]) -> None: ...
     async def next_transaction_numbers(self, count: int) -> list[int]:
@@ -106,12 +115,25 @@ class LedgerTransaction(Protocol):
     async def insert_station_samples(self, rows: Sequence[StationSampleRow]) -> None: ...
 
     # notices
-    async def insert_station_events(self, rows: Sequence[StationEventRow]) -> list[bool]:
-        """True for those that were not there within the last hour."""
+    async def insert_station_events(self, rows: Sequence[StationEventRow]) -> list[StoredEvent | None]:
+        """None for those that were there within the last hour already."""
         ...
 
     async def upsert_device_variables(self, reports: Sequence[StoreDeviceReport], now: datetime) -> None: ...
-    async def insert_quarantine(self, rows: Sequence[QuarantineRow]) -> None: ...
+    async def insert_quarantine(self, rows: Sequence[QuarantineRow], now: datetime) -> list[Kept]:
+        """What became of each; bounded per station."""
+        ...
+
+    async def count_relaxations(self, counts: Mapping[RelaxationKey, Relaxation], now: datetime) -> None: ...
+    async def open_streams(self, ops: Sequence[OpenEventStream]) -> list[bool]:
+        """False for those that would be too many of their station."""
+        ...
+
+    async def close_streams(self, ops: Sequence[CloseEventStream]) -> None: ...
+    async def are_streams_open(self, keys: Collection[StreamKey]) -> set[StreamKey]:
+        """Those that are."""
+        ...
+
     async def insert_outbox(self, rows: Sequence[OutboxRow]) -> None: ...
 
     # commands

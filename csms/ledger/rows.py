@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -98,6 +99,14 @@ class StationEventRow(msgspec.Struct, gc=False):
     event_time: datetime | None
     data: bytes
     digest: bytes
+    reference: str | None = None
+    caused_by: tuple[str, ...] = ()
+
+
+class StoredEvent(msgspec.Struct, gc=False):
+    """A station event that was not there yet; `command_id`: the command that caused it."""
+
+    command_id: UUID | None
 
 
 class QuarantineRow(msgspec.Struct, gc=False):
@@ -112,3 +121,12 @@ class QuarantineRow(msgspec.Struct, gc=False):
     rule: str | None
     payload: bytes
     digest: bytes
+    taken: bool = False
+
+
+Kept = Literal["kept", "known", "dispensable", "refused", "refused_untold"]
+"""What became of a message for the quarantine: there already (and counted there); not kept, because it was taken all the same and
+its share is full; or refused for lack of room; refused_untold: nobody was told of that for an hour."""
+
+RelaxationKey = tuple[int, int, str, str, str, str, str]
+"""(tenant_id, station_id, kind, ocpp_version, action, path, rule)"""

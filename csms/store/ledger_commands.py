@@ -11,7 +11,16 @@ from csms.domain.session_state import SessionState
 from csms.store.pool import Connection
 from csms.store.unnest import RowType
 
-_CLAIM: Final = RowType((("tenant_id", "int4"), ("station_id", "int8"), ("command_id", "uuid"), ("epoch", "int8")))
+_CLAIM: Final = RowType(
+    (
+        ("tenant_id", "int4"),
+        ("station_id", "int8"),
+        ("command_id", "uuid"),
+        ("epoch", "int8"),
+        ("action", "text"),
+        ("reference", "text"),
+    )
+)
 _FINISH: Final = RowType(
     (
         ("tenant_id", "int4"),
@@ -32,22 +41,19 @@ _NEW_SESSION: Final = RowType(
     )
 )
 
-REMOTE_START_ID_BITS: Final = 0x7FFFFFFF
-"""A 2.x remoteStartId is the low 31 bits of the command's id, so that it needs no place of its own."""
-
 
 class CommandStatements:
     connection: Connection
 
     async def claim_commands(self, ops: Sequence[ClaimCommand]) -> list[bool]:
         rows = await self.connection.fetch(
-            "UPDATE commands c SET status = 'sent', sent_at = now(), epoch = n.epoch "
+            "UPDATE commands c SET status = 'sent', sent_at = now(), epoch = n.epoch, action = n.action, reference = n.reference "
             f"FROM {_CLAIM.source('n')} JOIN stations s USING (tenant_id, station_id) "
             "WHERE c.tenant_id = n.tenant_id AND c.command_id = n.command_id "
             # claimed by the same connection: the first try had committed, but its outcome was lost
             "AND (c.status = 'queued' AND c.expires_at > now() OR c.status = 'sent' AND c.epoch = n.epoch) "
             "AND s.connection_epoch = n.epoch RETURNING c.command_id",
-            *_CLAIM.parameters((op.tenant_id, op.station_id, op.command_id, op.epoch) for op in ops),
+            *_CLAIM.parameters((op.tenant_id, op.station_id, op.command_id, op.epoch, op.action, op.reference) for op in ops),
         )
         claimed = {row[0] for row in rows}
         return [op.command_id in claimed for op in ops]
@@ -66,23 +72,26 @@ class CommandStatements:
         return [op.command_id in finished for op in ops]
 
     async def link_remote_starts(self, sessions: Sequence[SessionState]) -> dict[UUID, UUID]:
-        """By remoteStartId where the station gave one (2.x), else by token, connector and time (1.6 names no request)."""
+        """By remoteStartId where the station gave one (2.x), else by token, connector and time (1.6 names no request).
+
+        Domain commands and raw ones alike."""
         rows = await self.connection.fetch(
             "WITH wanted AS (SELECT DISTINCT ON (n.session_id) n.tenant_id, n.session_id, c.command_id "
             f"FROM {_NEW_SESSION.source('n')} JOIN commands c ON c.tenant_id = n.tenant_id AND c.station_id = n.station_id "
-            "WHERE c.command = 'remote_start' AND c.session_id IS NULL AND c.status IN ('sent', 'accepted') "
-            "AND c.sent_at > now() - interval '15 min' "
-            "AND CASE WHEN n.remote_start_id IS NOT NULL "
-            "THEN ('x' || right(c.command_id::text, 8))::bit(32)::bigint & $7 = n.remote_start_id "
-            "ELSE lower(c.parameters ->> 'id_token') = n.lower_token "
-            "AND coalesce(c.parameters ->> 'connector_id', c.parameters ->> 'evse_id', n.evse_id::text) = n.evse_id::text END "
-            "ORDER BY n.session_id, c.sent_at) "
+            "WHERE c.action IN ('RemoteStartTransaction', 'RequestStartTransaction') "
+            "AND c.session_id IS NULL AND c.status IN ('sent', 'accepted') AND c.sent_at > now() - interval '15 min' "
+            "AND CASE WHEN n.remote_start_id IS NOT NULL THEN c.reference = n.remote_start_id::text "
+            # a domain command and a raw one name token and connector differently
+            "ELSE lower(coalesce(c.parameters ->> 'id_token', c.parameters ->> 'idTag', c.parameters #>> '{idToken,idToken}')) "
+            "= n.lower_token AND coalesce(c.parameters ->> 'connector_id', c.parameters ->> 'evse_id', "
+            "c.parameters ->> 'connectorId', c.parameters ->> 'evseId', n.evse_id::text) = n.evse_id::text END "
+            # an id may come again: the newest command with it; a token is charged with in the order of its starts
+            "ORDER BY n.session_id, CASE WHEN n.remote_start_id IS NULL THEN c.sent_at END, c.sent_at DESC) "
             "UPDATE commands c SET session_id = wanted.session_id FROM wanted "
             "WHERE c.tenant_id = wanted.tenant_id AND c.command_id = wanted.command_id RETURNING wanted.session_id, c.command_id",
             *_NEW_SESSION.parameters(
                 (s.tenant_id, s.session_id, s.station_id, (s.id_token or "").lower(), s.evse_id, s.remote_start_id)
                 for s in sessions
             ),
-            REMOTE_START_ID_BITS,
         )
         return {row[0]: row[1] for row in rows}

@@ -1,4 +1,4 @@
-"""Station events, device reports, the quarantine and the outbox in the ledger's transaction."""
+"""Station events, device reports and the outbox in the ledger's transaction."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from csms.domain.operations import StoreDeviceReport
-from csms.ledger.rows import OutboxRow, QuarantineRow, StationEventRow
+from csms.ledger.rows import OutboxRow, StationEventRow, StoredEvent
 from csms.store.pool import Connection
 from csms.store.unnest import RowType
 
@@ -20,21 +20,8 @@ _STATION_EVENT: Final = RowType(
         ("event_time", "timestamptz"),
         ("data", "text"),
         ("digest", "bytea"),
-    )
-)
-_QUARANTINE: Final = RowType(
-    (
-        ("tenant_id", "int4"),
-        ("quarantine_id", "uuid"),
-        ("station_id", "int8"),
-        ("ocpp_version", "text"),
-        ("action", "text"),
-        ("reason", "text"),
-        ("error_code", "text"),
-        ("path", "text"),
-        ("rule", "text"),
-        ("payload", "bytea"),
-        ("digest", "bytea"),
+        ("reference", "text"),
+        ("caused_by", "text"),
     )
 )
 _OUTBOX: Final = RowType(
@@ -70,19 +57,34 @@ _VARIABLE_KEY_WIDTH: Final = 9
 class NoticeStatements:
     connection: Connection
 
-    async def insert_station_events(self, rows: Sequence[StationEventRow]) -> list[bool]:
+    async def insert_station_events(self, rows: Sequence[StationEventRow]) -> list[StoredEvent | None]:
         stored = await self.connection.fetch(
-            "INSERT INTO station_events (tenant_id, event_id, station_id, type, event_time, data, digest) "
-            "SELECT n.tenant_id, n.event_id, n.station_id, n.type, n.event_time, n.data::jsonb, n.digest "
+            "INSERT INTO station_events (tenant_id, event_id, station_id, type, event_time, data, digest, command_id) "
+            "SELECT n.tenant_id, n.event_id, n.station_id, n.type, n.event_time, n.data::jsonb, n.digest, "
+            "(SELECT c.command_id FROM commands c WHERE c.tenant_id = n.tenant_id AND c.station_id = n.station_id "
+            "AND c.reference = n.reference AND c.action = ANY(string_to_array(n.caused_by, ' ')) "
+            # a command that the station refused causes nothing, as long as there is another one
+            "ORDER BY c.status = 'rejected', c.sent_at DESC LIMIT 1) "
             f"FROM {_STATION_EVENT.source('n')} WHERE NOT EXISTS (SELECT FROM station_events e "
             "WHERE e.tenant_id = n.tenant_id AND e.station_id = n.station_id AND e.digest = n.digest "
-            "AND e.recorded_at > now() - interval '1 h') RETURNING event_id",
+            "AND e.recorded_at > now() - interval '1 h') RETURNING event_id, command_id",
             *_STATION_EVENT.parameters(
-                (r.tenant_id, r.event_id, r.station_id, r.type, r.event_time, r.data.decode(), r.digest) for r in rows
+                (
+                    r.tenant_id,
+                    r.event_id,
+                    r.station_id,
+                    r.type,
+                    r.event_time,
+                    r.data.decode(),
+                    r.digest,
+                    r.reference,
+                    " ".join(r.caused_by),
+                )
+                for r in rows
             ),
         )
-        fresh = {row[0] for row in stored}
-        return [row.event_id in fresh for row in rows]
+        fresh = {row[0]: StoredEvent(row[1]) for row in stored}
+        return [fresh.get(row.event_id) for row in rows]
 
     async def upsert_device_variables(self, reports: Sequence[StoreDeviceReport], now: datetime) -> None:
         # one row per key: a report that names a variable twice would hit its own row twice in one statement
@@ -118,29 +120,6 @@ class NoticeStatements:
             "reported_at = excluded.reported_at",
             *_VARIABLE.parameters(latest.values()),
             now,
-        )
-
-    async def insert_quarantine(self, rows: Sequence[QuarantineRow]) -> None:
-        await self.connection.execute(
-            "INSERT INTO quarantine (tenant_id, quarantine_id, station_id, ocpp_version, action, reason, error_code, path, rule, "
-            f"payload, digest) SELECT n.* FROM {_QUARANTINE.source('n')} "
-            "ON CONFLICT (tenant_id, station_id, digest) DO UPDATE SET times = quarantine.times + 1",
-            *_QUARANTINE.parameters(
-                (
-                    r.tenant_id,
-                    r.quarantine_id,
-                    r.station_id,
-                    r.ocpp_version,
-                    r.action,
-                    r.reason,
-                    r.error_code,
-                    r.path,
-                    r.rule,
-                    r.payload,
-                    r.digest,
-                )
-                for r in rows
-            ),
         )
 
     async def insert_outbox(self, rows: Sequence[OutboxRow]) -> None:

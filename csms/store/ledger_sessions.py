@@ -65,6 +65,7 @@ _SETTINGS: Final = ", ".join(
 _STATION: Final = RowType((("tenant_id", "int4"), ("station_id", "int8")))
 _REF: Final = RowType((("tenant_id", "int4"), ("station_id", "int8"), ("transaction_ref", "text")))
 _START_KEY: Final = RowType((("tenant_id", "int4"), ("station_id", "int8"), ("start_key", "bytea")))
+_SESSION_KEY: Final = RowType((("tenant_id", "int4"), ("session_id", "uuid")))
 _EVENT_KEY: Final = RowType((("tenant_id", "int4"), ("session_id", "uuid"), ("seq_no", "int4")))
 _EVENT: Final = RowType(
     (
@@ -138,6 +139,15 @@ class SessionStatements:
             *_REF.parameters(keys),
         )
         return {(row[0], row[1], row[2]) for row in rows}
+
+    async def flag_sessions(self, keys: Collection[tuple[int, UUID]], flag: str) -> None:
+        await self.connection.execute(
+            "UPDATE sessions x SET flags = array_append(x.flags, $3), updated_at = now() "
+            f"FROM {_SESSION_KEY.source('k')} WHERE x.tenant_id = k.tenant_id AND x.session_id = k.session_id "
+            "AND NOT $3 = ANY(x.flags)",
+            *_SESSION_KEY.parameters(sorted(keys)),
+            flag,
+        )
 
     async def insert_sessions(self, rows: Sequence[SessionState]) -> None:
         await self.connection.execute(

@@ -105,7 +105,7 @@ class StationStatements:
             f"FROM {_CONNECT.source('c')} WHERE s.tenant_id = c.tenant_id AND lower(s.identity) = lower(c.identity) "
             "AND s.identity = c.identity AND (c.station_id = 0 OR s.station_id = c.station_id) "
             "AND s.password_hash IS NOT DISTINCT FROM c.password_hash AND s.retired_at IS NULL "
-            "RETURNING s.tenant_id, s.identity, s.station_id, s.connection_epoch, s.registration",
+            "RETURNING s.tenant_id, s.identity, s.station_id, s.connection_epoch, s.registration, s.vendor, s.model",
             *_CONNECT.parameters(
                 (
                     op.tenant_id,
@@ -126,7 +126,16 @@ class StationStatements:
             key = (op.tenant_id, op.identity)
             row = found.get(key)
             outcomes.append(
-                None if row is None else Connected(row["station_id"], row["connection_epoch"], row["registration"], key in created)
+                None
+                if row is None
+                else Connected(
+                    row["station_id"],
+                    row["connection_epoch"],
+                    row["registration"],
+                    key in created,
+                    row["vendor"],
+                    row["model"],
+                )
             )
         return outcomes
 

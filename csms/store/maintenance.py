@@ -19,6 +19,8 @@ COMMANDS_EVERY_S: Final = 10.0
 OWNER_WORK_EVERY_S: Final = 3600.0
 OUTBOX_KEPT_DAYS: Final = 14
 """How far back a reader of events may fall behind."""
+QUARANTINE_KEPT_DAYS: Final = 90
+"""How long a quarantined message is kept after it was resolved."""
 
 _CHUNK: Final = 5_000
 
@@ -62,6 +64,8 @@ async def _make_partitions(conn: Connection) -> None:
 async def _prune(conn: Connection) -> None:
     while await prune_outbox(conn, OUTBOX_KEPT_DAYS) == _CHUNK:
         log.debug("outbox.pruned_chunk")
+    while await prune_quarantine(conn, QUARANTINE_KEPT_DAYS) == _CHUNK:
+        log.debug("quarantine.pruned_chunk")
 
 
 async def prune_outbox(conn: Connection, days: int) -> int:
@@ -70,6 +74,21 @@ async def prune_outbox(conn: Connection, days: int) -> int:
         "WITH old AS (SELECT tenant_id, id FROM outbox WHERE recorded_at < now() - make_interval(days => $1) LIMIT $2), "
         "gone AS (DELETE FROM outbox o USING old WHERE o.tenant_id = old.tenant_id AND o.id = old.id RETURNING 1) "
         "SELECT count(*) FROM gone",
+        days,
+        _CHUNK,
+    )
+    return int(done)
+
+
+async def prune_quarantine(conn: Connection, days: int) -> int:
+    """Delete quarantined messages that were resolved so long ago, at most one chunk; gives their number.
+
+    Resolved ones count no more for their station's bound, so there is nothing else to change.
+    """
+    done = await conn.fetchval(
+        "WITH old AS (SELECT tenant_id, quarantine_id FROM quarantine "
+        "WHERE resolved_at < now() - make_interval(days => $1) LIMIT $2), gone AS (DELETE FROM quarantine q USING old "
+        "WHERE q.tenant_id = old.tenant_id AND q.quarantine_id = old.quarantine_id RETURNING 1) SELECT count(*) FROM gone",
         days,
         _CHUNK,
     )

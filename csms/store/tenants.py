@@ -6,7 +6,9 @@ import structlog
 import trio
 
 from csms.bus import Bus, BusUnavailable
+from csms.domain.tolerance import RuleSet
 from csms.store.pool import Connection, Database, StoreUnavailable
+from csms.store.queries.tolerance import load_rules
 from csms.tenants import TenantConfig, TenantDirectory
 
 log = structlog.get_logger()
@@ -18,15 +20,29 @@ REFRESH_S = 5.0
 async def load_tenants(conn: Connection) -> list[TenantConfig]:
     """All tenants; the gateway role only."""
     rows = await conn.fetch(
-        "SELECT tenant_id, slug, onboarding, unknown_tokens, allow_unauthenticated, time_zone, currency, heartbeat_interval_s "
-        "FROM tenants"
+        "SELECT tenant_id, slug, onboarding, unknown_tokens, allow_unauthenticated, time_zone, currency, heartbeat_interval_s, "
+        "validation, tolerance_version FROM tenants"
     )
     return [TenantConfig(*row) for row in rows]
 
 
 async def refresh_tenants(db: Database, directory: TenantDirectory) -> None:
-    """Read all tenants into the directory. Raises StoreUnavailable; the directory then stays as it was."""
-    directory.replace_all(await db.unit(load_tenants))
+    """Read all tenants, and the tolerance rules of those whose rules have changed, into the directory.
+
+    Raises StoreUnavailable; the directory then stays as it was.
+    """
+    known = directory.rule_versions
+
+    async def work(conn: Connection) -> tuple[list[TenantConfig], dict[int, tuple[int, RuleSet]]]:
+        # the rules after the versions: at worst they are newer than the version says, and read once more
+        tenants = await load_tenants(conn)
+        changed = {t.tenant_id: t.tolerance_version for t in tenants if known.get(t.tenant_id, 0) != t.tolerance_version}
+        rules = await load_rules(conn, list(changed)) if changed else {}
+        return tenants, {tenant: (version, RuleSet(rules.get(tenant, ()))) for tenant, version in changed.items()}
+
+    tenants, rules = await db.unit(work)
+    directory.replace_rules(rules)
+    directory.replace_all(tenants)
 
 
 async def keep_fresh(db: Database, directory: TenantDirectory, bus: Bus) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from csms.domain.commands import AnyCommand, Command
+from csms.domain.operations import RecordStreamValues
 from gateway.effects import Effect, Refuse
 from gateway.versions import StationContext, UnsupportedCommand, Verdict
 from schemas.structs import ClosedObject
@@ -32,16 +33,26 @@ class Route(Generic[Request]):
     handle: Callable[[StationContext, Request, bytes], Effect]
 
 
+@dataclass(frozen=True, slots=True)
+class SendRoute(Generic[Request]):
+    """One action that a station may SEND (OCPP 2.1): there is no answer, only an operation."""
+
+    action: str
+    request: type[Request]
+    handle: Callable[[StationContext, Request, bytes], RecordStreamValues]
+
+
 class RoutedVersion:
     """A `gateway.versions.Version` made of tables."""
 
-    __slots__ = ("_commands", "_malformed", "_routes", "_verdict", "name")
+    __slots__ = ("_commands", "_malformed", "_routes", "_sends", "_verdict", "name")
 
     def __init__(
         self,
         name: str,
         *,
         routes: Iterable[Route[Any]],
+        sends: Iterable[SendRoute[Any]] = (),
         commands: CommandTable,
         verdict: Callable[[str, bytes], Verdict],
         malformed: str,
@@ -49,6 +60,7 @@ class RoutedVersion:
         """`malformed` is this version's error code for a payload that does not fit its definition."""
         self.name = name
         self._routes = {row.action: (msgspec.json.Decoder(row.request).decode, row.handle) for row in routes}
+        self._sends = {row.action: (msgspec.json.Decoder(row.request).decode, row.handle) for row in sends}
         self._commands = commands
         self._verdict = verdict
         self._malformed = malformed
@@ -65,6 +77,14 @@ class RoutedVersion:
             # the codec has checked every payload, so this is one it was told to let through; the text names the field
             return Refuse(code=self._malformed, description=str(error))
         return handler(context, request, payload)
+
+    def handle_send(self, context: StationContext, action: str, payload: bytes) -> RecordStreamValues | None:
+        """What to do for a valid SEND; None for an action without a route."""
+        route = self._sends.get(action)
+        if route is None:
+            return None
+        decode, handler = route
+        return handler(context, decode(payload), payload)
 
     def to_call(self, command: AnyCommand, command_id: UUID, context: StationContext) -> tuple[str, bytes]:
         """(action, payload JSON) of a command; ids that the payload needs come from `command_id`.

@@ -8,6 +8,6 @@ from gateway.versions import StationContext
 from schemas.ocpp16.security import LogStatusNotificationRequest
 
 
-def handle(context: StationContext, _request: LogStatusNotificationRequest, payload: bytes) -> Effect:
-    """The requestId inside names the GetLog it belongs to."""
-    return record(context, "log_status", payload)
+def handle(context: StationContext, request: LogStatusNotificationRequest, payload: bytes) -> Effect:
+    """Without requestId it is the answer to a trigger while no upload is going on."""
+    return record(context, "log_status", payload, reference=request.request_id, caused_by=("GetLog",))

@@ -15,6 +15,7 @@ from gateway.ocpp16 import (
     log_status_notification,
     meter_values,
     security_event_notification,
+    sign_certificate,
     signed_firmware_status_notification,
     start_transaction,
     status_notification,
@@ -34,6 +35,7 @@ from schemas.ocpp16.firmware_management import DiagnosticsStatusNotificationRequ
 from schemas.ocpp16.security import (
     LogStatusNotificationRequest,
     SecurityEventNotificationRequest,
+    SignCertificateRequest,
     SignedFirmwareStatusNotificationRequest,
 )
 
@@ -47,6 +49,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
     Route("LogStatusNotification", LogStatusNotificationRequest, log_status_notification.handle),
     Route("MeterValues", MeterValuesRequest, meter_values.handle),
     Route("SecurityEventNotification", SecurityEventNotificationRequest, security_event_notification.handle),
+    Route("SignCertificate", SignCertificateRequest, sign_certificate.handle),
     Route(
         "SignedFirmwareStatusNotification",
         SignedFirmwareStatusNotificationRequest,

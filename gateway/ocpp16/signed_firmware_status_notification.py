@@ -8,6 +8,6 @@ from gateway.versions import StationContext
 from schemas.ocpp16.security import SignedFirmwareStatusNotificationRequest
 
 
-def handle(context: StationContext, _request: SignedFirmwareStatusNotificationRequest, payload: bytes) -> Effect:
-    """The requestId inside names the update; unsigned updates report under the same kind of event without one."""
-    return record(context, "firmware_status", payload)
+def handle(context: StationContext, request: SignedFirmwareStatusNotificationRequest, payload: bytes) -> Effect:
+    """Unsigned updates report under the same kind of event, without a requestId."""
+    return record(context, "firmware_status", payload, reference=request.request_id, caused_by=("SignedUpdateFirmware",))

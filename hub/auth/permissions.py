@@ -24,13 +24,16 @@ _OPERATOR: Final = _VIEWER | {
     "id_tokens.write",
     "locations.write",
     "quarantine.read",
+    "quarantine.write",
     "sessions.force_stop",
     "sessions.stop",
+    "tolerance_rules.read",
 }
 _TENANT_ADMIN: Final = _OPERATOR | {
     "api_keys.read",
     "api_keys.write",
     "tenants.configure",
+    "tolerance_rules.write",
     "users.read",
     "users.write",
 }

@@ -38,8 +38,9 @@ class CommandOrder(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Command(msgspec.Struct):
-    """A command and how far it came. `result` is the station's answer, `error` why there is none. Passwords of stations are
-    shown as `***`."""
+    """A command and how far it came. `action` is the OCPP action: the one that was ordered, or the one that `command` became when
+    it was sent. `result` is the station's answer, `error` why there is none; what follows an answer is in the charge point's
+    events. Passwords of stations are shown as `***`."""
 
     command_id: UUID
     charge_point_id: str
@@ -74,7 +75,7 @@ def command_view(row: CommandRow) -> Command:
         row.status,
         row.command,
         parameters if row.command is not None else None,
-        row.action if row.command is None else None,
+        row.action,
         parameters if row.command is None else None,
         None if row.result is None else msgspec.Raw(mask_station_credentials(row.result).encode()),
         row.error,

@@ -1,19 +1,16 @@
-"""What happened: the tenant's events, and messages that could not be taken."""
+"""What happened: the tenant's events."""
 
 from __future__ import annotations
 
 from typing import Annotated, Final
-from uuid import UUID
 
 import msgspec
 import trio
 from msgspec import Meta
 
 from csms.store.queries import events as queries
-from csms.store.queries import quarantine as quarantine_queries
 from csms.store.queries.events import Event, EventPosition
-from csms.store.queries.quarantine import QuarantinedMessage, QuarantineReason
-from hub.api.paging import Page, PageQuery, page, position, resume
+from hub.api.paging import PageQuery, position, resume
 from hub.api.routing import Answer, Call, route
 
 _POLL_S: Final = 1.0
@@ -31,10 +28,6 @@ class EventPage(msgspec.Struct, frozen=True):
     next_cursor: str
 
 
-class QuarantineQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    reason: QuarantineReason | None = None
-
-
 async def list_events(call: Call[EventQuery, None]) -> Answer:
     tenant_id, query = call.tenant_id, call.query
     after = position(call, EventPosition) or EventPosition(0, 0)
@@ -48,16 +41,6 @@ async def list_events(call: Call[EventQuery, None]) -> Answer:
             last = found[-1][0] if found else after
             return Answer(200, EventPage([event for _, event in found], resume(call, last)))
         await trio.sleep(min(_POLL_S, rest))
-
-
-async def list_quarantine(call: Call[QuarantineQuery, None]) -> Answer:
-    tenant_id, query = call.tenant_id, call.query
-    before = position(call, UUID)
-    found = await call.hub.store.hub.tenant_unit(
-        tenant_id,
-        lambda conn: quarantine_queries.list_quarantined(conn, tenant_id, before, query.limit + 1, query.reason),
-    )
-    return Answer(200, page(call, found, lambda message: message.quarantine_id, lambda message: message))
 
 
 ROUTES = (
@@ -74,15 +57,5 @@ ROUTES = (
             "Follow `next_cursor` to read on; with `wait` the answer is held until something happens. Every event comes "
             "once to a reader that follows the cursor; `event_id` identifies it for ever."
         ),
-    ),
-    route(
-        "GET",
-        "/api/v1/quarantine",
-        list_quarantine,
-        permission="quarantine.read",
-        query=QuarantineQuery,
-        answers={200: Page[QuarantinedMessage]},
-        tag="Events",
-        summary="Messages of charge points that could not be taken as they were, newest first",
     ),
 )

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from csms.bus import BusUnavailable
+from csms.domain.tolerance import Validation
 from csms.store import Connection
 from csms.store.queries import auth as auth_queries
 from csms.store.queries import tenants as queries
@@ -31,6 +32,7 @@ class TenantConfigChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=Tru
     onboarding: Onboarding | None = None
     unknown_tokens: UnknownTokens | None = None
     allow_unauthenticated: bool | None = None
+    validation: Validation | None = None
     time_zone: TimeZone | None = None
     currency: Currency | None = None
     heartbeat_interval_s: HeartbeatInterval | None = None
@@ -42,6 +44,7 @@ class TenantConfigChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=Tru
             self.onboarding,
             self.unknown_tokens,
             self.allow_unauthenticated,
+            self.validation,
             self.time_zone,
             self.currency,
             self.heartbeat_interval_s,
@@ -169,7 +172,9 @@ ROUTES = (
         description=(
             "`onboarding`: what happens to a station that is not known (`accept`, `pending`, `refuse`). "
             "`unknown_tokens`: whether a token that is not known may charge. `allow_unauthenticated`: whether stations "
-            "without a password may connect, for laboratories and private networks. Settings that are not named stay."
+            "without a password may connect, for laboratories and private networks. `validation`: whether a billing message "
+            "is taken when only members that do not matter break its schema (`tolerant`), or refused (`strict`); either way "
+            "it is kept in quarantine, and tolerance rules come first. Settings that are not named stay."
         ),
     ),
 )

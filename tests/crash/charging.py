@@ -98,7 +98,7 @@ class Station:
                 return
             transaction = Transaction(register)
             self.transactions.append(transaction)
-            charge = self._charge16 if self.version == "ocpp1.6" else self._charge201
+            charge = self._charge16 if self.version == "ocpp1.6" else self._charge2x
             yield from charge(transaction, f"{self.identity}-{number}")
             transaction.complete = True
             register = transaction.stop_wh + 1
@@ -126,7 +126,7 @@ class Station:
         stop = {"transactionId": answer["transactionId"], "meterStop": transaction.stop_wh, "timestamp": now()}
         yield "StopTransaction", stop
 
-    def _charge201(self, transaction: Transaction, name: str) -> Script:
+    def _charge2x(self, transaction: Transaction, name: str) -> Script:
         transaction.transaction_id = name
         transaction.readings.append((now(), transaction.start_wh))
         token = {"idToken": "CRASH", "type": "ISO14443"}
@@ -164,6 +164,9 @@ def _following(script: Script, answer: dict[str, Any]) -> Message | None:
         return None
 
 
+VERSIONS = ("ocpp1.6", "ocpp2.0.1", "ocpp2.1")
+
+
 def _obey_nothing(action: str, payload: bytes) -> Answer:
     return Answer(error="NotSupported")
 
@@ -173,8 +176,8 @@ def now() -> str:
 
 
 def fleet(size: int, seed: int, *, pause: float) -> list[Station]:
-    """Stations of both versions, in turns."""
+    """Stations of all versions, in turns."""
     return [
-        Station(f"CRASH-{number:03d}", "ocpp1.6" if number % 2 else "ocpp2.0.1", Random(f"{seed}/{number}"), pause)
+        Station(f"CRASH-{number:03d}", VERSIONS[number % len(VERSIONS)], Random(f"{seed}/{number}"), pause)
         for number in range(1, size + 1)
     ]

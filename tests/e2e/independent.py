@@ -12,6 +12,9 @@ from ocpp.routing import on
 from ocpp.v16 import ChargePoint as ChargePoint16
 from ocpp.v16 import call as call16
 from ocpp.v16 import call_result as result16
+from ocpp.v21 import ChargePoint as ChargePoint21
+from ocpp.v21 import call as call21
+from ocpp.v21 import call_result as result21
 from ocpp.v201 import ChargePoint as ChargePoint201
 from ocpp.v201 import call as call201
 from ocpp.v201 import call_result as result201
@@ -96,10 +99,14 @@ class Station16(ChargePoint16):  # type: ignore[misc]  # the package has no type
         await self.call(call16.StatusNotification(1, "NoError", status, now()), suppress=False)
 
 
-class Station201(ChargePoint201):  # type: ignore[misc]  # the package has no types
-    """OCPP 2.0.1: the same."""
+class Station2x:
+    """OCPP 2.0.1 and 2.1: the same. A version gives the package's messages and its way to call."""
 
     TRANSACTION = "independent-1"
+    messages: Any
+    results: Any
+    token: str
+    call: Any
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -107,19 +114,21 @@ class Station201(ChargePoint201):  # type: ignore[misc]  # the package has no ty
         self._seq_no = 0
 
     @on("RequestStopTransaction")
-    def on_request_stop(self, transaction_id: str) -> result201.RequestStopTransaction:
+    def on_request_stop(self, transaction_id: str) -> Any:
         known = transaction_id == self.TRANSACTION
         if known:
             self.stop_ordered.set()
-        return result201.RequestStopTransaction("Accepted" if known else "Rejected")
+        return self.results.RequestStopTransaction("Accepted" if known else "Rejected")
 
     async def charge(self, meter: Meter, interval: float, charging: asyncio.Event) -> tuple[str, str]:
-        boot = await self.call(call201.BootNotification({"model": "Model", "vendorName": "Vendor"}, "PowerUp"), suppress=False)
+        boot = await self.call(
+            self.messages.BootNotification({"model": "Model", "vendorName": "Vendor"}, "PowerUp"), suppress=False
+        )
         assert boot.status == "Accepted"
         assert boot.interval > 0
         await self._status("Available")
-        token = {"idToken": "TOKEN-201", "type": "ISO14443"}
-        authorized = await self.call(call201.Authorize(token), suppress=False)
+        token = {"idToken": self.token, "type": "ISO14443"}
+        authorized = await self.call(self.messages.Authorize(token), suppress=False)
         assert authorized.id_token_info["status"] == "Accepted"
         await self._status("Occupied")
         started_at, register = meter.read(0)
@@ -139,7 +148,7 @@ class Station201(ChargePoint201):  # type: ignore[misc]  # the package has no ty
     ) -> Any:
         self._seq_no += 1
         return await self.call(
-            call201.TransactionEvent(
+            self.messages.TransactionEvent(
                 kind,
                 timestamp,
                 trigger,
@@ -160,7 +169,15 @@ class Station201(ChargePoint201):  # type: ignore[misc]  # the package has no ty
         )
 
     async def _status(self, status: str) -> None:
-        await self.call(call201.StatusNotification(now(), status, 1, 1), suppress=False)
+        await self.call(self.messages.StatusNotification(now(), status, 1, 1), suppress=False)
+
+
+class Station201(Station2x, ChargePoint201):  # type: ignore[misc]  # the package has no types
+    messages, results, token = call201, result201, "TOKEN-201"
+
+
+class Station21(Station2x, ChargePoint21):  # type: ignore[misc]  # the package has no types
+    messages, results, token = call21, result21, "TOKEN-21"
 
 
 async def _pause(seconds: float, unless: asyncio.Event) -> None:
@@ -170,11 +187,11 @@ async def _pause(seconds: float, unless: asyncio.Event) -> None:
         pass
 
 
-STATIONS = {"ocpp1.6": Station16, "ocpp2.0.1": Station201}
+STATIONS = {"ocpp1.6": Station16, "ocpp2.0.1": Station201, "ocpp2.1": Station21}
 
 
 @asynccontextmanager
-async def connected(url: str, identity: str, version: str, password: str | None = None) -> AsyncIterator[Station16 | Station201]:
+async def connected(url: str, identity: str, version: str, password: str | None = None) -> AsyncIterator[Station16 | Station2x]:
     """A station of the version, connected and listening."""
     address = url if password is None else url.replace("ws://", f"ws://{identity}:{password}@")
     async with connect(f"{address}/{identity}", subprotocols=[Subprotocol(version)]) as connection:
@@ -188,4 +205,4 @@ async def connected(url: str, identity: str, version: str, password: str | None 
             await asyncio.gather(listening, return_exceptions=True)
 
 
-__all__ = ["STATIONS", "ConnectionClosed", "Meter", "Station16", "Station201", "connected", "now"]
+__all__ = ["STATIONS", "ConnectionClosed", "Meter", "Station2x", "Station16", "connected", "now"]

@@ -195,6 +195,10 @@ class Api:
     def samples(self, session_id: str) -> list[Any]:
         return self.items(f"/sessions/{session_id}/samples")
 
+    def raw(self, identity: str, action: str, payload: dict[str, Any]) -> Any:
+        """Order an OCPP action as it stands and wait for its end."""
+        return self.post(f"/chargepoints/{identity}/commands", {"action": action, "payload": payload})
+
     def command(self, identity: str, command: str, /, **parameters: Any) -> Any:
         """Order a command and wait for its end."""
         return self.post(f"/chargepoints/{identity}/commands", {"command": command, "parameters": parameters})

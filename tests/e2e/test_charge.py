@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.independent import Meter, connected
+from tests.e2e.independent import STATIONS, Meter, connected
 from tests.e2e.running import Api, RunningServer
 
 METER_START_WH = 1_234_567
@@ -17,7 +17,7 @@ INTERVAL = float(os.environ.get("CSMS_E2E_METER_INTERVAL", "0.1"))  # seconds
 READINGS = 5  # at least so many before the API orders the stop
 
 
-@pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1"])
+@pytest.mark.parametrize("version", STATIONS)
 def test_charge(running_server: RunningServer, api: Api, version: str) -> None:
     identity = f"INDEPENDENT-{version}"
     password = api.post("/chargepoints", {"charge_point_id": identity, "generate_password": True})["password"]
@@ -28,7 +28,7 @@ def test_charge(running_server: RunningServer, api: Api, version: str) -> None:
     assert session["status"] == "completed"
     assert session["ocpp_version"] == version
     assert session["evse_id"] == session["connector_id"] == 1
-    assert session["id_tag"] == ("TOKEN-16" if version == "ocpp1.6" else "TOKEN-201")
+    assert session["id_tag"] == {"ocpp1.6": "TOKEN-16", "ocpp2.0.1": "TOKEN-201", "ocpp2.1": "TOKEN-21"}[version]
     assert session["stop_reason"] == "Remote"
     assert session["start_meter_wh"] == METER_START_WH
     assert session["stop_meter_wh"] == meter.register_wh

@@ -64,7 +64,7 @@ async def test_report_equals_the_api(running_server: RunningServer, api: Api) ->
     assert report.counters.station_failures == 0, report.errors
     assert report.undelivered == 0
     assert len(report.sessions) > 12
-    assert {record.ocpp_version for record in report.sessions} == {"ocpp1.6", "ocpp2.0.1"}
+    assert {record.ocpp_version for record in report.sessions} == {"ocpp1.6", "ocpp2.0.1", "ocpp2.1"}
     assert report.counters.connections > 12, "no station was ever offline"
     assert [record for record in report.sessions if record.acknowledged != record.messages] == []
     assert await trio.to_thread.run_sync(_differences, api, report) == []
@@ -88,8 +88,8 @@ async def _session(api: Api, identity: str, wanted: Callable[[Any], bool]) -> An
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
-async def test_stations_obey(running_server: RunningServer, api: Api, version: Literal["1.6", "2.0.1"]) -> None:
+@pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
+async def test_stations_obey(running_server: RunningServer, api: Api, version: Literal["1.6", "2.0.1", "2.1"]) -> None:
     """Remote start and stop, configuration, trigger, unlock, availability, reset: from the API to the station and back."""
     options = SimulateOptions(
         url=running_server.ws_url,

@@ -6,10 +6,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from csms.domain.operations import QuarantineFrame, RecordStationEvent
+from csms.domain.tolerance import Relaxation
 from tests.integration.hub.harness import Field, Person, RunningHub, reading
 
 CANARY = "canary"
 TWIN = "TWIN-1"
+
+_IDS = ("location_id", "token_id", "user_id", "key_id", "rule_id")
 
 
 @dataclass
@@ -25,6 +28,8 @@ class Side:
     token_id: str
     user_id: str
     key_id: str
+    quarantine_id: str
+    rule_id: str
 
 
 async def furnish(hub: RunningHub, field: Field, admin: Person, slug: str, mark: str) -> Side:
@@ -34,12 +39,13 @@ async def furnish(hub: RunningHub, field: Field, admin: Person, slug: str, mark:
     async def made(path: str, body: object) -> str:
         answer = await boss.post(path, body)
         assert answer.status_code == 201, answer.text
-        return next(str(value) for name, value in answer.json().items() if name in ("location_id", "token_id", "user_id", "key_id"))
+        return next(str(value) for name, value in answer.json().items() if name in _IDS)
 
     location_id = await made("/api/v1/locations", {"name": f"{mark}-place"})
     token_id = await made("/api/v1/id-tokens", {"id_token": "TAG1", "label": f"{mark}-card"})
     user_id = await made("/api/v1/users", {"email": f"{mark}@example.org", "password": "a-good-password", "role": "viewer"})
     key_id = await made("/api/v1/api-keys", {"name": f"{mark}-key", "role": "viewer"})
+    rule_id = await made("/api/v1/tolerance-rules", {"vendor": f"{mark}-vendor", "effect": "spare"})
     station_id = await field.connect(slug, TWIN)
     connectors = [{"evse_id": 1, "connector_id": 1, "type": mark}]
     await boss.patch(
@@ -56,6 +62,7 @@ async def furnish(hub: RunningHub, field: Field, admin: Person, slug: str, mark:
             action="StartTransaction",
             reason="schema",
             payload=mark.encode(),
+            relaxations=(Relaxation("call", "ocpp1.6", "StartTransaction", f"/{mark}", "additionalProperties", "tolerant"),),
         )
     )
     await field.ledger.commit(
@@ -70,8 +77,19 @@ async def furnish(hub: RunningHub, field: Field, admin: Person, slug: str, mark:
     # the same transaction id in both tenants: station ids of 2.x stations are free to choose theirs
     await hub.sql("UPDATE sessions SET transaction_ref = '4711' WHERE tenant_id = $1", tenant_id)
     (session,) = (await boss.get("/api/v1/sessions")).json()["items"]
+    (message,) = (await boss.get("/api/v1/quarantine")).json()["items"]
     return Side(
-        boss, tenant_id, station_id, session["session_id"], command.json()["command_id"], location_id, token_id, user_id, key_id
+        boss,
+        tenant_id,
+        station_id,
+        session["session_id"],
+        command.json()["command_id"],
+        location_id,
+        token_id,
+        user_id,
+        key_id,
+        message["quarantine_id"],
+        rule_id,
     )
 
 

@@ -17,6 +17,12 @@ from tests.security.tenants import CANARY, TWIN, Side, furnish, snapshot
 BY_ID: dict[str, list[tuple[str, Any]]] = {
     "/api/v1/chargepoints/{id}": [("GET", None), ("PATCH", {"name": "x"}), ("DELETE", None)],
     "/api/v1/chargepoints/{id}/commands": [("GET", None), ("POST", {"command": "reset", "time_to_live": 60})],
+    "/api/v1/chargepoints/{id}/relaxations": [("GET", None)],
+    "/api/v1/chargepoints/{id}/events": [("GET", None)],
+    "/api/v1/quarantine/{id}": [("GET", None)],
+    "/api/v1/quarantine/{id}/replay": [("POST", {"payload": {}})],
+    "/api/v1/quarantine/{id}/resolve": [("POST", {"resolution": "x"})],
+    "/api/v1/tolerance-rules/{id}": [("DELETE", None)],
     "/api/v1/commands/{id}": [("GET", None)],
     "/api/v1/sessions/{id}": [("GET", None)],
     "/api/v1/sessions/{id}/samples": [("GET", None)],
@@ -39,6 +45,7 @@ LISTS = (
     "/api/v1/api-keys",
     "/api/v1/events",
     "/api/v1/quarantine",
+    "/api/v1/tolerance-rules",
     "/api/v1/me",
 )
 
@@ -54,6 +61,7 @@ OTHERS = {
     ("POST", "/api/v1/locations"),
     ("POST", "/api/v1/users"),
     ("POST", "/api/v1/api-keys"),
+    ("POST", "/api/v1/tolerance-rules"),
     ("GET", "/health"),
     ("GET", "/metrics"),
     ("GET", "/docs"),
@@ -91,6 +99,8 @@ def _foreign_ids(path: str, south: Side) -> Iterable[tuple[str, str]]:
         "users": south.user_id,
         "api-keys": south.key_id,
         "tenants": "south",
+        "quarantine": south.quarantine_id,
+        "tolerance-rules": south.rule_id,
     }
     kind = path.split("/")[3]
     yield kinds[kind], "RANDOM1" if kind == "chargepoints" else "nowhere" if kind == "tenants" else str(uuid4())

@@ -54,6 +54,11 @@ async def south(hub: RunningHub, field: Field, admin: Person, north: Side) -> Si
         made.station_id,
     )
     await hub.sql(
+        "INSERT INTO event_streams (tenant_id, station_id, stream_id, variable_monitoring_id) VALUES ($1, $2, 1, 1)",
+        made.tenant_id,
+        made.station_id,
+    )
+    await hub.sql(
         'INSERT INTO station_samples (tenant_id, station_id, evse_id, ts, context, shape_id, "values") '
         "SELECT $1, $2, 1, now(), 0, shape_id, '{1}' FROM sample_shapes WHERE tenant_id = $1 LIMIT 1",
         made.tenant_id,

@@ -53,7 +53,7 @@ async def find_tenant(conn: Connection, slug: str) -> TenantName | None:
 async def list_tenants(conn: Connection, after_slug: str, limit: int) -> list[Tenant]:
     """All tenants of the installation in the order of their slugs: for platform administrators only."""
     rows = await conn.fetch(
-        "SELECT slug AS id, name, onboarding, unknown_tokens, allow_unauthenticated, time_zone, currency, "
+        "SELECT slug AS id, name, onboarding, unknown_tokens, allow_unauthenticated, validation, time_zone, currency, "
         "heartbeat_interval_s, created_at, updated_at FROM auth_tenants($1, $2)",
         after_slug,
         limit,

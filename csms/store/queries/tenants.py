@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from csms.domain.tolerance import Validation
 from csms.store.pool import Connection
 
 Onboarding = Literal["accept", "pending", "refuse"]
@@ -21,6 +22,7 @@ class Tenant(msgspec.Struct, frozen=True):
     onboarding: Onboarding
     unknown_tokens: UnknownTokens
     allow_unauthenticated: bool
+    validation: Validation
     time_zone: str
     currency: str
     heartbeat_interval_s: int
@@ -35,6 +37,7 @@ class TenantChange(msgspec.Struct, frozen=True):
     onboarding: Onboarding | None
     unknown_tokens: UnknownTokens | None
     allow_unauthenticated: bool | None
+    validation: Validation | None
     time_zone: str | None
     currency: str | None
     heartbeat_interval_s: int | None
@@ -42,7 +45,7 @@ class TenantChange(msgspec.Struct, frozen=True):
 
 async def get_tenant(conn: Connection, tenant_id: int) -> Tenant:
     row = await conn.fetchrow(
-        "SELECT slug AS id, name, onboarding, unknown_tokens, allow_unauthenticated, time_zone, currency, "
+        "SELECT slug AS id, name, onboarding, unknown_tokens, allow_unauthenticated, validation, time_zone, currency, "
         "heartbeat_interval_s, created_at, updated_at FROM tenants WHERE tenant_id = $1",
         tenant_id,
     )
@@ -55,8 +58,8 @@ async def change_tenant(conn: Connection, tenant_id: int, change: TenantChange) 
     await conn.execute(
         "UPDATE tenants SET name = coalesce($2, name), onboarding = coalesce($3, onboarding), "
         "unknown_tokens = coalesce($4, unknown_tokens), allow_unauthenticated = coalesce($5, allow_unauthenticated), "
-        "time_zone = coalesce($6, time_zone), currency = coalesce($7, currency), "
-        "heartbeat_interval_s = coalesce($8, heartbeat_interval_s), updated_at = now() WHERE tenant_id = $1",
+        "validation = coalesce($6, validation), time_zone = coalesce($7, time_zone), currency = coalesce($8, currency), "
+        "heartbeat_interval_s = coalesce($9, heartbeat_interval_s), updated_at = now() WHERE tenant_id = $1",
         tenant_id,
         *msgspec.structs.astuple(change),
     )

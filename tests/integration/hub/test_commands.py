@@ -193,6 +193,13 @@ CREDENTIALS: list[tuple[Any, str]] = [
         {"command": "data_transfer", "parameters": {"vendor_id": "v", "data": {"key": "AuthorizationKey", "value": SECRET}}},
         "parameters.data.value",
     ),
+    (
+        {
+            "action": "SetNetworkProfile",
+            "payload": {"configurationSlot": 1, "connectionData": {"identity": "CP-1", "basicAuthPassword": SECRET}},
+        },
+        "payload.connectionData.basicAuthPassword",
+    ),
 ]
 
 

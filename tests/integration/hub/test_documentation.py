@@ -8,6 +8,8 @@ from typing import Any
 import jsonschema
 import msgspec
 
+from csms.domain.operations import QuarantineFrame
+from csms.domain.tolerance import Relaxation
 from hub.app import make_app
 from hub.routes import all_routes, document
 from hub.services import Hub
@@ -77,6 +79,19 @@ async def test_real_answers_match_the_document(hub: RunningHub, field: Field, ad
     await boss.post("/api/v1/locations", {"name": "Here", "latitude": 52.5})
     await boss.post("/api/v1/id-tokens", {"id_token": "TAG1"})
     await boss.post("/api/v1/api-keys", {"name": "key", "role": "viewer"})
+    await boss.post("/api/v1/tolerance-rules", {"vendor": "Acme", "effect": "spare"})
+    relaxation = Relaxation("call", "ocpp1.6", "StartTransaction", "/x", "additionalProperties", "tolerant")
+    await field.ledger.commit(
+        QuarantineFrame(
+            tenant_id=await field.tenant_id("north"),
+            station_id=station,
+            ocpp_version="ocpp1.6",
+            action="StartTransaction",
+            reason="schema",
+            payload=b'{"x":1}',
+            relaxations=(relaxation,),
+        )
+    )
     command = (await boss.post("/api/v1/chargepoints/CP-1/commands?wait=0", {"command": "clear_cache"})).json()
     (session,) = (await boss.get("/api/v1/sessions")).json()["items"]
     ids = {
@@ -91,6 +106,8 @@ async def test_real_answers_match_the_document(hub: RunningHub, field: Field, ad
                 ("locations", "location_id"),
                 ("users", "user_id"),
                 ("api-keys", "key_id"),
+                ("quarantine", "quarantine_id"),
+                ("tolerance-rules", "rule_id"),
             )
         },
     }

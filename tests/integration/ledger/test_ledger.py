@@ -234,23 +234,34 @@ async def test_a_command_is_claimed_once_by_the_newest_epoch_and_finished_once(b
         f"VALUES (1, '{command_id}', {station.station_id}, 'reset', '{{}}', 'test', now() + interval '1 min')"
     )
     key = {"tenant_id": 1, "station_id": station.station_id, "command_id": command_id}
-    assert await bench.ledger.commit(ClaimCommand(**key, epoch=station.epoch - 1)) is False
-    assert await bench.ledger.commit(ClaimCommand(**key, epoch=station.epoch)) is True
+    claim = {**key, "action": "Reset"}
+    assert await bench.ledger.commit(ClaimCommand(**claim, epoch=station.epoch - 1)) is False
+    assert await bench.ledger.commit(ClaimCommand(**claim, epoch=station.epoch)) is True
+    (row,) = await bench.rows("SELECT action, reference FROM commands")
+    assert (row["action"], row["reference"]) == ("Reset", None)
     # tried again because the outcome of the commit was lost: it is still his
-    assert await bench.ledger.commit(ClaimCommand(**key, epoch=station.epoch)) is True
+    assert await bench.ledger.commit(ClaimCommand(**claim, epoch=station.epoch)) is True
     assert await bench.ledger.commit(FinishCommand(**key, status="accepted", result=b'{"status":"Accepted"}')) is True
     assert await bench.ledger.commit(FinishCommand(**key, status="timed_out")) is False
-    assert await bench.ledger.commit(ClaimCommand(**key, epoch=station.epoch)) is False
+    assert await bench.ledger.commit(ClaimCommand(**claim, epoch=station.epoch)) is False
 
 
-@pytest.mark.parametrize("connector", ["connector_id", "evse_id"])
-async def test_a_remote_start_is_linked_to_the_session_it_caused(bench: Bench, connector: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "parameters"),
+    [
+        ("'remote_start'", '{"id_token":"TAG1","connector_id":1}'),
+        ("'remote_start'", '{"id_token":"TAG1","evse_id":1}'),
+        ("NULL", '{"idTag":"TAG1","connectorId":1}'),
+    ],
+    ids=["connector_id", "evse_id", "raw"],
+)
+async def test_a_remote_start_is_linked_to_the_session_it_caused(bench: Bench, command: str, parameters: str) -> None:
     station = await bench.connect("S1")
     command_id = uuid4()
     await bench.owner(
-        "INSERT INTO commands (tenant_id, command_id, station_id, command, parameters, status, requested_by, expires_at, sent_at) "
-        f"VALUES (1, '{command_id}', {station.station_id}, 'remote_start', "
-        f"'{{\"id_token\":\"TAG1\",\"{connector}\":1}}', 'accepted', 'test', now() + interval '1 min', now())"
+        "INSERT INTO commands (tenant_id, command_id, station_id, command, action, parameters, status, requested_by, expires_at, "
+        f"sent_at) VALUES (1, '{command_id}', {station.station_id}, {command}, 'RemoteStartTransaction', '{parameters}', "
+        "'accepted', 'test', now() + interval '1 min', now())"
     )
     await bench.start(station.station_id, evse_id=2, connector_id=2, id_token="tag1")
     await bench.start(station.station_id, id_token="tag1", meter_start_wh=5)
@@ -258,19 +269,21 @@ async def test_a_remote_start_is_linked_to_the_session_it_caused(bench: Bench, c
     assert [(r["connector_id"], r["command_id"]) for r in rows] == [(1, command_id), (2, None)]
 
 
-async def test_a_2x_remote_start_is_linked_by_its_number(bench: Bench) -> None:
+@pytest.mark.parametrize("command", ["'remote_start'", "NULL"], ids=["domain", "raw"])
+async def test_a_2x_remote_start_is_linked_by_its_number(bench: Bench, command: str) -> None:
+    """Of two commands with the same number the newest one."""
     station = await bench.connect("S1")
-    command_id = uuid4()
-    await bench.owner(
-        "INSERT INTO commands (tenant_id, command_id, station_id, command, parameters, status, requested_by, expires_at, sent_at) "
-        f"VALUES (1, '{command_id}', {station.station_id}, 'remote_start', '{{\"id_token\":\"X\"}}', 'accepted', 'test', "
-        "now() + interval '1 min', now())"
-    )
-    await bench.event(
-        station.station_id, "Started", 0, "2026-03-01T10:00:00Z", remote_start_id=command_id.int & 0x7FFFFFFF, id_token="T"
-    )
+    older, newest, other = uuid4(), uuid4(), uuid4()
+    for command_id, reference, age in ((older, 17, 60), (newest, 17, 30), (other, 18, 10)):
+        await bench.owner(
+            "INSERT INTO commands (tenant_id, command_id, station_id, command, action, parameters, reference, status, "
+            "requested_by, expires_at, sent_at) "
+            f"VALUES (1, '{command_id}', {station.station_id}, {command}, 'RequestStartTransaction', '{{}}', '{reference}', "
+            f"'accepted', 'test', now() + interval '1 min', now() - interval '{age} s')"
+        )
+    await bench.event(station.station_id, "Started", 0, "2026-03-01T10:00:00Z", remote_start_id=17, id_token="T")
     (row,) = await bench.rows("SELECT command_id FROM sessions")
-    assert row["command_id"] == command_id
+    assert row["command_id"] == newest
 
 
 async def test_a_message_of_many_readings_is_one_row_each(bench: Bench) -> None:

@@ -12,7 +12,7 @@ import trio
 
 from csms.postgres import EmbeddedPostgres
 from csms.store import Connection, SchemaError, SecretMismatch, check_schema, migrate, open_store
-from csms.store.maintenance import prune_outbox
+from csms.store.maintenance import prune_outbox, prune_quarantine
 from csms.store.migrations import load_migrations
 from csms.store.partitions import ensure_partitions, month_start, uuid7_lower_bound
 from csms.store.pool import run_with_owner
@@ -121,3 +121,15 @@ async def test_old_events_are_pruned_in_chunks(database: str) -> None:
         return await prune_outbox(conn, 14), int(await conn.fetchval("SELECT count(*) FROM outbox"))
 
     assert await run_with_owner(database, work) == (16, 14)
+
+
+async def test_only_messages_resolved_long_ago_are_pruned(database: str) -> None:
+    async def work(conn: Connection) -> tuple[int, int]:
+        await conn.execute(
+            "INSERT INTO quarantine (tenant_id, quarantine_id, station_id, ocpp_version, action, reason, payload, digest, "
+            "recorded_at, resolved_at) SELECT 1, gen_random_uuid(), 1, 'ocpp1.6', 'MeterValues', 'schema', '', n::text::bytea, "
+            "now() - interval '1 year', CASE WHEN n < 100 THEN now() - n * interval '1 day' END FROM generate_series(0, 119) n"
+        )
+        return await prune_quarantine(conn, 90), int(await conn.fetchval("SELECT count(*) FROM quarantine"))
+
+    assert await run_with_owner(database, work) == (10, 110)

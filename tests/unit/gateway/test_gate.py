@@ -84,3 +84,22 @@ def test_commands_that_must_not_be_sent() -> None:
     assert pending.refusal_of("RequestStopTransaction") is not None
     assert pending.refusal_of("get_configuration") is None
     assert RegistrationGate("accepted").refusal_of("remote_start") is None
+
+
+def test_what_a_custom_trigger_causes_is_not_known() -> None:
+    assert caused_action("TriggerMessage", b'{"requestedMessage":"CustomTrigger","customTrigger":"x"}') is None
+
+
+def test_a_certificate_request_passes_when_it_was_triggered() -> None:
+    gate = RegistrationGate("pending")
+    gate.asked("TriggerMessage", b'{"requestedMessage":"SignV2G20Certificate"}')
+    assert gate.admits("SignCertificate", b"{}")
+    assert not gate.admits("SignCertificate", b"{}")
+
+
+def test_what_other_reports_cause_does_not_pass() -> None:
+    """Only GetBaseReport, GetReport and triggers make exceptions (rule B3)."""
+    gate = RegistrationGate("pending")
+    gate.asked("GetMonitoringReport", b'{"requestId":1}')
+    assert not gate.admits("NotifyMonitoringReport", b'{"requestId":1}')
+    assert not gate.admits("NotifyPeriodicEventStream", b"{}")

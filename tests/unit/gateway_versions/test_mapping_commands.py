@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from csms.clock import SystemClock, SystemIds
 from csms.domain import commands as domain
 from csms.domain.commands import AnyCommand
-from gateway import ocpp16, ocpp201
+from gateway import ocpp16, ocpp21, ocpp201
 from gateway.common.routing import RoutedVersion
-from gateway.ocpp201.commands import number_of
+from gateway.ocpp2x.commands import number_of
 from gateway.versions import UnsupportedCommand
 from schemas.ocpp201.enums import MessageTriggerEnumType
 from tests.unit.gateway_versions.support import COMMAND_ID, Station, assert_valid
@@ -169,8 +169,39 @@ def test_ocpp16(command: AnyCommand, action: str, payload: dict[str, Any]) -> No
         ),
     ],
 )
-def test_ocpp201(command: AnyCommand, action: str, payload: dict[str, Any]) -> None:
-    assert call(ocpp201.VERSION, command) == (action, payload)
+@pytest.mark.parametrize("version", [ocpp201.VERSION, ocpp21.VERSION], ids=["2.0.1", "2.1"])
+def test_ocpp2x(version: RoutedVersion, command: AnyCommand, action: str, payload: dict[str, Any]) -> None:
+    assert call(version, command) == (action, payload)
+
+
+@pytest.mark.parametrize(
+    ("command", "action", "payload"),
+    [
+        (
+            domain.RemoteStart(id_token="T" * 255, token_type="VIN", evse_id=2),
+            "RequestStartTransaction",
+            {"idToken": {"idToken": "T" * 255, "type": "VIN"}, "remoteStartId": NUMBER, "evseId": 2},
+        ),
+        (
+            domain.TriggerMessage(message="SignV2G20Certificate"),
+            "TriggerMessage",
+            {"requestedMessage": "SignV2G20Certificate"},
+        ),
+        (
+            domain.SetVariables(variables=[domain.VariableValue(component="C", variable="V", value="1" * 2500)]),
+            "SetVariables",
+            {"setVariableData": [{"component": {"name": "C"}, "variable": {"name": "V"}, "attributeValue": "1" * 2500}]},
+        ),
+    ],
+)
+def test_what_only_21_can_say(command: AnyCommand, action: str, payload: dict[str, Any]) -> None:
+    assert call(ocpp21.VERSION, command) == (action, payload)
+
+
+@pytest.mark.parametrize("message", ["CustomTrigger", "DiagnosticsStatusNotification"])
+def test_what_21_cannot_trigger(message: str) -> None:
+    with pytest.raises(UnsupportedCommand, match="message is one of BootNotification"):
+        ocpp21.VERSION.to_call(domain.TriggerMessage(message=message), COMMAND_ID, Station("ocpp2.1"))
 
 
 @pytest.mark.parametrize(
@@ -203,6 +234,7 @@ def test_what_16_cannot_say(command: AnyCommand, hint: str) -> None:
     ("command", "hint"),
     [
         (domain.RemoteStart(id_token="T", connector_id=1), "give evse_id"),
+        (domain.RemoteStart(id_token="T" * 37), "36 characters"),
         (domain.RemoteStart(id_token="T", token_type="iso14443"), "one of Central, eMAID"),
         (domain.UnlockConnector(), "give evse_id"),
         (domain.ChangeAvailability(type="operative", connector_id=1), "give evse_id"),
@@ -281,7 +313,7 @@ def _commands(draw: st.DrawFn) -> AnyCommand | None:
     return command
 
 
-@pytest.mark.parametrize("version", [ocpp16.VERSION, ocpp201.VERSION], ids=["1.6", "2.0.1"])
+@pytest.mark.parametrize("version", [ocpp16.VERSION, ocpp201.VERSION, ocpp21.VERSION], ids=["1.6", "2.0.1", "2.1"])
 @given(_commands())
 def test_every_command_the_api_takes_is_valid_or_refused(version: RoutedVersion, command: AnyCommand | None) -> None:
     if command is None:

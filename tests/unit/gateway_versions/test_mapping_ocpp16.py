@@ -252,21 +252,41 @@ def test_meter_values_belong_to(connector: int, transaction: int | None, place: 
 
 
 @pytest.mark.parametrize(
-    ("action", "kind", "time"),
+    ("action", "kind", "time", "reference", "caused_by"),
     [
-        ("FirmwareStatusNotification", "firmware_status", None),
-        ("SignedFirmwareStatusNotification", "firmware_status", None),
-        ("DiagnosticsStatusNotification", "diagnostics_status", None),
-        ("LogStatusNotification", "log_status", None),
-        ("SecurityEventNotification", "security_event", NOON),
+        ("FirmwareStatusNotification", "firmware_status", None, None, ()),
+        ("SignedFirmwareStatusNotification", "firmware_status", None, "9", ("SignedUpdateFirmware",)),
+        ("DiagnosticsStatusNotification", "diagnostics_status", None, None, ()),
+        ("LogStatusNotification", "log_status", None, "4", ("GetLog",)),
+        ("SecurityEventNotification", "security_event", NOON, None, ()),
     ],
 )
-def test_station_events(action: str, kind: str, time: StationTime | None) -> None:
+def test_station_events(
+    action: str, kind: str, time: StationTime | None, reference: str | None, caused_by: tuple[str, ...]
+) -> None:
     effect = handle(action)
     assert committed(effect, RecordStationEvent) == RecordStationEvent(
-        tenant_id=3, station_id=14, type=kind, data=payload_of(OCPP16[action]), time=time
+        tenant_id=3,
+        station_id=14,
+        type=kind,
+        data=payload_of(OCPP16[action]),
+        time=time,
+        reference=reference,
+        caused_by=caused_by,
     )
     assert answered("ocpp1.6", action, effect) == {}
+
+
+@pytest.mark.parametrize("action", ["LogStatusNotification", "SignedFirmwareStatusNotification"])
+def test_a_status_without_request_id_is_tied_to_nothing(action: str) -> None:
+    assert committed(handle(action, requestId=None), RecordStationEvent).reference is None
+
+
+def test_a_certificate_request_is_kept_and_rejected() -> None:
+    effect = handle("SignCertificate")
+    operation = committed(effect, RecordStationEvent)
+    assert (operation.type, operation.data) == ("sign_certificate", payload_of(OCPP16["SignCertificate"]))
+    assert answered("ocpp1.6", "SignCertificate", effect) == {"status": "Rejected"}
 
 
 def test_data_transfer_of_an_unknown_vendor_is_kept_and_said_so() -> None:

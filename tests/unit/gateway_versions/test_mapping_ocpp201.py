@@ -285,6 +285,9 @@ def test_notify_report() -> None:
             DeviceVariable(**power, attribute="MaxSet", value="22000"),
             DeviceVariable(component="OCPPCommCtrlr", variable="HeartbeatInterval", value="60"),
         ],
+        time=NOON,
+        reference="6",
+        caused_by=("GetBaseReport", "GetReport"),
     )
     assert answered("ocpp2.0.1", "NotifyReport", effect) == {}
 
@@ -298,25 +301,15 @@ def test_notify_report_without_data_and_with_repeats() -> None:
     assert [variable.value for variable in twice.variables] == ["61"]
 
 
-@pytest.mark.parametrize(
-    ("action", "kind", "time"),
-    [
-        ("FirmwareStatusNotification", "firmware_status", None),
-        ("LogStatusNotification", "log_status", None),
-        ("SecurityEventNotification", "security_event", NOON),
-        ("NotifyEvent", "device_event", NOON),
-    ],
-)
-def test_station_events(action: str, kind: str, time: StationTime | None) -> None:
-    effect = handle(action)
-    assert committed(effect, RecordStationEvent) == RecordStationEvent(
-        tenant_id=3, station_id=14, type=kind, data=payload_of(OCPP201[action]), time=time
-    )
-    assert answered("ocpp2.0.1", action, effect) == {}
-
-
 def test_data_transfer_of_an_unknown_vendor_is_kept_and_said_so() -> None:
     effect = handle("DataTransfer")
     operation = committed(effect, RecordStationEvent)
     assert (operation.type, operation.data) == ("data_transfer", payload_of(OCPP201["DataTransfer"]))
     assert answered("ocpp2.0.1", "DataTransfer", effect) == {"status": "UnknownVendorId"}
+
+
+def test_charging_needs_are_kept_and_bring_no_profile() -> None:
+    effect = handle("NotifyEVChargingNeeds")
+    assert committed(effect, RecordStationEvent).type == "ev_charging_needs"
+    answer = answered("ocpp2.0.1", "NotifyEVChargingNeeds", effect)
+    assert (answer["status"], answer["statusInfo"]["reasonCode"]) == ("Rejected", "UnsupportedRequest")

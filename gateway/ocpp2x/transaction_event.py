@@ -1,0 +1,79 @@
+"""TransactionEvent: start, progress and end of a transaction (rules Y1 to Y13)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from csms.domain.operations import EventRecorded, RecordTransactionEvent
+from csms.domain.times import parse_station_time
+from gateway.common.answers import EMPTY
+from gateway.effects import Commit, Effect
+from gateway.ocpp2x.answers import id_token_info
+from gateway.ocpp2x.metering import read_meter_values
+from gateway.ocpp2x.tokens import NOT_NEEDED, needs_no_authorization
+from gateway.versions import StationContext
+from schemas.ocpp21 import transactions as ocpp21
+from schemas.ocpp201 import transactions as ocpp201
+from schemas.wire import encode
+
+_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_text: Final = msgspec.json.Encoder().encode
+
+
+def handle(
+    context: StationContext,
+    request: ocpp201.TransactionEventRequest | ocpp21.TransactionEventRequest,
+    payload: bytes,
+) -> Effect:
+    """An EVSE or connector below 0 cannot exist: the event is kept without it, as suspect.
+
+    An Ended without a reason was stopped locally.
+    """
+    transaction, evse, token = request.transaction_info, request.evse, request.id_token
+    evse_id = None if evse is None else evse.id
+    connector_id = None if evse is None else evse.connector_id
+    impossible = (evse_id or 0) < 0 or (connector_id or 0) < 0
+    unverified = token is not None and needs_no_authorization(token)
+    readings, suspect = read_meter_values(request.meter_value or (), payload)
+    operation = RecordTransactionEvent(
+        tenant_id=context.tenant_id,
+        station_id=context.station_id,
+        ocpp_version=context.ocpp_version,
+        type=request.event_type,
+        transaction_ref=transaction.transaction_id,
+        seq_no=request.seq_no,
+        time=parse_station_time(request.timestamp),
+        trigger_reason=request.trigger_reason,
+        details=payload if request.meter_value is None else _without_meter_value(payload),
+        payload=payload,
+        offline=request.offline or False,
+        evse_id=None if impossible else evse_id,
+        connector_id=None if impossible else connector_id,
+        id_token=None if token is None or unverified else token.id_token,
+        token_type=None if token is None else token.type,
+        charging_state=transaction.charging_state,
+        stopped_reason=transaction.stopped_reason or ("Local" if request.event_type == "Ended" else None),
+        remote_start_id=transaction.remote_start_id,
+        reservation_id=request.reservation_id,
+        readings=readings,
+        suspect=suspect or impossible,
+    )
+    return Commit(operation=operation, answer=_answer_unverified if unverified else _answer)
+
+
+def _without_meter_value(payload: bytes) -> bytes:
+    members = _members(payload)
+    del members["meterValue"]
+    return _text(members)
+
+
+def _answer(outcome: EventRecorded) -> bytes:
+    if outcome.decision is None:
+        return EMPTY
+    return encode(ocpp201.TransactionEventResponse(id_token_info=id_token_info(outcome.decision)))
+
+
+def _answer_unverified(_outcome: EventRecorded) -> bytes:
+    return encode(ocpp201.TransactionEventResponse(id_token_info=NOT_NEEDED))
