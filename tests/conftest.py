@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -16,6 +17,7 @@ import trio
 
 from csms.postgres import EmbeddedPostgres
 from csms.secret import RootSecret
+from tests.conformance.cases import write_tables
 
 TEMPLATE = "template_migrated"
 
@@ -27,6 +29,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for_root = [item for item in items if item.get_closest_marker("root") is not None]
     config.hook.pytest_deselected(items=for_root)
     items[:] = [item for item in items if item not in for_root]
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Write the tables of certification cases when all of them were run."""
+    stats = terminalreporter.stats
+    outcomes = [(report.nodeid, True) for report in stats.get("passed", ()) if report.when == "call"]
+    outcomes += [(report.nodeid, False) for kind in ("failed", "error") for report in stats.get(kind, ())]
+    for page in write_tables(outcomes):
+        terminalreporter.write_line(f"wrote {page}")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Vectors 49 to 52 and 56: commands on their way down (section 5)."""
+"""Vectors 49 to 52, 55 and 56: commands on their way down (section 5)."""
 
 from __future__ import annotations
 
@@ -86,4 +86,22 @@ def broken_answer(scene: Scene) -> None:
     answer["getVariableResult"][0]["attributeStatus"] = 5
     station.send([3, call[1], answer])
     assert ordered.result(10)["status"] == "failed"
+    assert station.probe('[3,"nope",{}]', patience=lambda before: False) == []
+
+
+def broken_answer_is_told(scene: Scene) -> None:
+    """55: OCPP 2.1 has an error for a result: the station gets it, and the caller learns of the failure."""
+    station = scene.station()
+    command, parameters, answer = _read(scene)
+    ordered = scene.background(lambda: scene.api.command(station.identity, command, **parameters))
+    call = station.receive()
+    answer["getVariableResult"][0]["attributeStatus"] = 5
+    station.send([3, call[1], answer])
+    told = station.receive()
+    assert told[:3] == [5, call[1], "TypeConstraintViolation"], told
+    assert "/getVariableResult/0/attributeStatus" in told[3], told
+    assert isinstance(told[4], dict), told
+    failed = ordered.result(10)
+    assert failed["status"] == "failed"
+    assert "/getVariableResult/0/attributeStatus" in failed["error"], failed
     assert station.probe('[3,"nope",{}]', patience=lambda before: False) == []

@@ -53,6 +53,8 @@ def client_prefers(scene: Scene) -> None:
     """59: the client's order decides."""
     assert _subprotocol(scene, "ocpp1.6, ocpp2.0.1") == "ocpp1.6"
     assert _subprotocol(scene, "ocpp2.0.1, ocpp1.6") == "ocpp2.0.1"
+    assert _subprotocol(scene, "ocpp2.1, ocpp2.0.1, ocpp1.6") == "ocpp2.1"
+    assert _subprotocol(scene, "ocpp1.6, ocpp2.1") == "ocpp1.6"
 
 
 def no_common_subprotocol(scene: Scene) -> None:

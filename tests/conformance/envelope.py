@@ -7,12 +7,12 @@ import time
 import zlib
 from typing import Any
 
-from tests.conformance.scene import OCPP16, OCPP201, Scene
+from tests.conformance.scene import OCPP16, OCPP21, OCPP201, Scene
 from tests.conformance.wire import BINARY, TEXT, Station, frame
 
-LIMITS = {OCPP16: 64 * 1024, OCPP201: 256 * 1024}  # bytes of one message, inflated
+LIMITS = {OCPP16: 64 * 1024, OCPP201: 256 * 1024, OCPP21: 256 * 1024}  # bytes of one message, inflated
 
-# The accept set of each row of section 3: the codes for 1.6 and for 2.0.1
+# The accept set of each row of section 3: the codes for 1.6 and for 2.x
 ROW: dict[int, tuple[frozenset[str], frozenset[str]]] = {
     6: (
         frozenset({"FormationViolation", "GenericError", "ProtocolError"}),

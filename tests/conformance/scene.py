@@ -17,6 +17,7 @@ from tests.e2e.running import Api, RunningServer
 
 OCPP16 = "ocpp1.6"
 OCPP201 = "ocpp2.0.1"
+OCPP21 = "ocpp2.1"
 
 # the tenants of the vectors; the default one is in try-out mode: it takes stations and tokens that nobody entered
 DEFAULT = "default"
@@ -25,6 +26,29 @@ PENDING = "pending"  # puts new stations on Pending
 CALL_TIMEOUT = 2.0  # seconds that stations have to answer a command on the server of the vectors
 
 _numbers = count(1)
+
+
+@dataclass(slots=True)
+class Order:
+    """A CALL that an order at the API sent to a station, in the hand of the test that plays it."""
+
+    station: Station
+    call: list[Any]
+    ordered: Future[Any]
+
+    @property
+    def action(self) -> str:
+        action: str = self.call[2]
+        return action
+
+    @property
+    def payload(self) -> Any:
+        return self.call[3]
+
+    def answer(self, payload: dict[str, Any]) -> Any:
+        """Answer as the station; gives the command as the API tells it to whoever ordered it."""
+        self.station.send([3, self.call[1], payload])
+        return self.ordered.result(10)
 
 
 @dataclass(slots=True)
@@ -77,6 +101,16 @@ class Scene:
             payload = {"chargingStation": {"vendorName": "Vectors", "model": "V"}, "reason": "PowerUp"}
         status: str = station.call("BootNotification", payload)["status"]
         return status
+
+    def order(self, station: Station, action: str, payload: dict[str, Any], *, tenant: str = DEFAULT) -> Order:
+        """Order a raw CALL at a station through the API; gives it as the station received it."""
+        ordered = self.background(lambda: self.apis[tenant].raw(station.identity, action, payload))
+        return Order(station, station.receive(), ordered)
+
+    def command(self, station: Station, name: str, *, tenant: str = DEFAULT, **parameters: object) -> Order:
+        """Order a command in the product's own terms; gives the CALL as the station received it."""
+        ordered = self.background(lambda: self.apis[tenant].command(station.identity, name, **parameters))
+        return Order(station, station.receive(), ordered)
 
     def background(self, work: Callable[[], Any]) -> Future[Any]:
         """Do something while the test plays the station."""
