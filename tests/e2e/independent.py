@@ -23,6 +23,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 
+MAKE = {"model": "Model", "vendorName": "Vendor"}
+
+
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -121,14 +124,12 @@ class Station2x:
         return self.results.RequestStopTransaction("Accepted" if known else "Rejected")
 
     async def charge(self, meter: Meter, interval: float, charging: asyncio.Event) -> tuple[str, str]:
-        boot = await self.call(
-            self.messages.BootNotification({"model": "Model", "vendorName": "Vendor"}, "PowerUp"), suppress=False
-        )
+        boot = await self.call(self.messages.BootNotification(charging_station=MAKE, reason="PowerUp"), suppress=False)
         assert boot.status == "Accepted"
         assert boot.interval > 0
         await self._status("Available")
         token = {"idToken": self.token, "type": "ISO14443"}
-        authorized = await self.call(self.messages.Authorize(token), suppress=False)
+        authorized = await self.call(self.messages.Authorize(id_token=token), suppress=False)
         assert authorized.id_token_info["status"] == "Accepted"
         await self._status("Occupied")
         started_at, register = meter.read(0)
@@ -149,11 +150,14 @@ class Station2x:
         self._seq_no += 1
         return await self.call(
             self.messages.TransactionEvent(
-                kind,
-                timestamp,
-                trigger,
-                self._seq_no - 1,
-                {"transactionId": self.TRANSACTION, **({"stoppedReason": stopped_reason} if stopped_reason else {})},
+                event_type=kind,
+                timestamp=timestamp,
+                trigger_reason=trigger,
+                seq_no=self._seq_no - 1,
+                transaction_info={
+                    "transactionId": self.TRANSACTION,
+                    **({"stoppedReason": stopped_reason} if stopped_reason else {}),
+                },
                 meter_value=[
                     {
                         "timestamp": timestamp,
@@ -169,7 +173,9 @@ class Station2x:
         )
 
     async def _status(self, status: str) -> None:
-        await self.call(self.messages.StatusNotification(now(), status, 1, 1), suppress=False)
+        await self.call(
+            self.messages.StatusNotification(timestamp=now(), connector_status=status, evse_id=1, connector_id=1), suppress=False
+        )
 
 
 class Station201(Station2x, ChargePoint201):  # type: ignore[misc]  # the package has no types
