@@ -16,8 +16,8 @@ BURST: Final = 60.0
 BYTES_PER_TOKEN: Final = 8 * 1024
 """A message costs one more token for each of these."""
 STREAMS_REMEMBERED: Final = 100
-UNDER_WAY: Final = 16
-"""Messages of one station that may be on their way into the store."""
+UNDER_WAY: Final = 8
+"""Messages of one station that may be on their way into the store: the station's CALLs wait behind them."""
 
 
 class StreamTraffic:

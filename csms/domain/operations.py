@@ -238,6 +238,18 @@ class RecordStationEvent(Operation, kw_only=True):
     caused_by: tuple[str, ...] = ()
 
 
+class RecordDeviceEvents(Operation, kw_only=True):
+    """A fact of the station that also tells the states of connectors (OCPP 2.x NotifyEvent, G01). Outcome: None.
+
+    `statuses`: at most one per connector, of the same station.
+    """
+
+    type: str
+    data: bytes
+    statuses: list[ReportConnectorStatus]
+    time: StationTime | None = None
+
+
 class OpenEventStream(Operation, kw_only=True):
     """The station will send the values of a monitor in a stream (OCPP 2.1, N11). A stream with this id that is open already is
     replaced. Outcome: False when the station has too many streams open."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from csms.domain.operations import Operation, RecordStationEvent, StationTime, StoreDeviceReport
+from csms.domain.operations import Operation, RecordDeviceEvents, RecordStationEvent, StationTime, StoreDeviceReport
+from csms.ledger import apply_stations
 from csms.ledger.context import BatchContext, encode
 from csms.ledger.port import LedgerTransaction
 from csms.ledger.rows import StationEventRow
@@ -14,6 +15,13 @@ from csms.ledger.rows import StationEventRow
 async def record_station_event(tx: LedgerTransaction, context: BatchContext, ops: Sequence[RecordStationEvent]) -> list[None]:
     for op in ops:
         context.station_events.append(station_event(context, op, op.type, op.data, op.time, op.reference, op.caused_by))
+    return [None] * len(ops)
+
+
+async def record_device_events(tx: LedgerTransaction, context: BatchContext, ops: Sequence[RecordDeviceEvents]) -> list[None]:
+    await apply_stations.report_status(tx, context, [status for op in ops for status in op.statuses])
+    for op in ops:
+        context.station_events.append(station_event(context, op, op.type, op.data, op.time))
     return [None] * len(ops)
 
 

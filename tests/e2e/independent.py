@@ -22,7 +22,6 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-
 MAKE = {"model": "Model", "vendorName": "Vendor"}
 
 

@@ -14,8 +14,10 @@ from csms.domain.operations import (
     DeviceVariable,
     FinishCommand,
     OpenEventStream,
+    RecordDeviceEvents,
     RecordStationEvent,
     RecordStreamValues,
+    ReportConnectorStatus,
     StoreDeviceReport,
 )
 from csms.domain.times import parse_station_time
@@ -165,3 +167,23 @@ async def test_a_long_token_of_ocpp_2_1_is_kept_as_unknown(bench: Bench) -> None
     await bench.event(station.station_id, "Started", 0, "2026-03-01T10:00:00Z", id_token="t" * 255, token_type="VIN")
     (session,) = await bench.rows("SELECT id_token FROM sessions")
     assert session["id_token"] == "t" * 255
+
+
+async def test_states_in_device_events_are_those_of_the_connectors(bench: Bench) -> None:
+    station = (await bench.connect("S1")).station_id
+    statuses = [
+        ReportConnectorStatus(tenant_id=1, station_id=station, evse_id=evse, connector_id=1, status=status, time=NOON)
+        for evse, status in ((1, "Available"), (2, "Faulted"))
+    ]
+    await bench.ledger.commit(
+        RecordDeviceEvents(tenant_id=1, station_id=station, type="device_event", data=b"{}", time=NOON, statuses=statuses)
+    )
+    rows = await bench.rows("SELECT evse_id, status FROM connectors ORDER BY evse_id")
+    assert [(row["evse_id"], row["status"]) for row in rows] == [(1, "Available"), (2, "Faulted")]
+    assert [row["type"] for row in await bench.rows("SELECT type FROM station_events")] == ["device_event"]
+    published = await bench.rows("SELECT type FROM outbox WHERE type LIKE 'station.%' ORDER BY id")
+    assert [row["type"] for row in published if row["type"] != "station.connected"] == [
+        "station.status",
+        "station.status",
+        "station.device_event",
+    ]

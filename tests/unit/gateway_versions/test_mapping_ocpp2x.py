@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from csms.domain.operations import RecordStationEvent, StationTime
+from csms.domain.operations import RecordDeviceEvents, RecordStationEvent, ReportConnectorStatus, StationTime
 from gateway import ocpp21, ocpp201
 from gateway.common.routing import RoutedVersion
+from gateway.effects import Effect
 from tests.unit.gateway_versions.messages import OCPP21, OCPP201
-from tests.unit.gateway_versions.support import Station, answered, committed, payload_of
+from tests.unit.gateway_versions.support import Station, answered, assert_valid, committed, payload_of
 
 NOON = StationTime(datetime(2025, 6, 1, 12, tzinfo=UTC), "2025-06-01T12:00:00Z")
 
@@ -93,3 +94,65 @@ def test_a_planned_schedule_breaks_no_limit_of_ours(version: RoutedVersion, mess
     effect = version.handle(Station(version.name), "NotifyEVChargingSchedule", payload_of(messages["NotifyEVChargingSchedule"]))
     assert committed(effect, RecordStationEvent).type == "ev_charging_schedule"
     assert answered(version.name, "NotifyEVChargingSchedule", effect) == {"status": "Accepted"}
+
+
+def _state(status: str, *, component: str = "Connector", variable: str = "AvailabilityState", **evse: int) -> dict[str, Any]:
+    return {
+        "eventId": 1,
+        "timestamp": "2025-06-01T12:00:00Z",
+        "trigger": "Delta",
+        "actualValue": status,
+        "component": {"name": component, **({"evse": evse} if evse else {})},
+        "eventNotificationType": "HardWiredNotification",
+        "variable": {"name": variable},
+    }
+
+
+def _notify(version: RoutedVersion, *events: dict[str, Any]) -> tuple[bytes, Effect]:
+    payload = payload_of({"generatedAt": "2025-06-01T12:00:00Z", "seqNo": 0, "eventData": list(events)})
+    assert_valid(version.name, "NotifyEvent", "request", payload)
+    return payload, version.handle(Station(version.name), "NotifyEvent", payload)
+
+
+@versions
+def test_states_of_connectors_in_events_are_statuses(version: RoutedVersion, messages: dict[str, Any]) -> None:
+    """The last one of each connector."""
+    payload, effect = _notify(
+        version,
+        _state("Available", id=1, connectorId=1),
+        _state("Faulted", id=1, connectorId=2),
+        _state("Occupied", id=1, connectorId=1, component="connector", variable="availabilityState"),
+    )
+    assert committed(effect, RecordDeviceEvents) == RecordDeviceEvents(
+        tenant_id=3,
+        station_id=14,
+        type="device_event",
+        data=payload,
+        time=NOON,
+        statuses=[
+            ReportConnectorStatus(tenant_id=3, station_id=14, evse_id=1, connector_id=2, status="Faulted", time=NOON),
+            ReportConnectorStatus(tenant_id=3, station_id=14, evse_id=1, connector_id=1, status="Occupied", time=NOON),
+        ],
+    )
+    assert answered(version.name, "NotifyEvent", effect) == {}
+
+
+@versions
+@pytest.mark.parametrize(
+    "event",
+    [
+        _state("Available", id=1),
+        _state("Available"),
+        _state("available", id=1, connectorId=1),
+        _state("Available", component="EVSE", id=1, connectorId=1),
+        _state("Available", variable="Available", id=1, connectorId=1),
+    ],
+)
+def test_other_events_change_no_connector(version: RoutedVersion, messages: dict[str, Any], event: dict[str, Any]) -> None:
+    assert committed(_notify(version, event)[1], RecordStationEvent).type == "device_event"
+
+
+def test_one_message_tells_a_bounded_number_of_states() -> None:
+    effect = _notify(ocpp201.VERSION, *(_state("Available", id=number, connectorId=1) for number in range(150)))[1]
+    statuses = committed(effect, RecordDeviceEvents).statuses
+    assert [status.evse_id for status in statuses] == list(range(50, 150))
