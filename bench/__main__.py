@@ -9,7 +9,7 @@ import time
 
 import structlog
 
-from bench import decode, report
+from bench import codec, report
 from bench.installation import installation
 from bench.measurements import Load, idle_memory, throughput
 from bench.processes import BenchError
@@ -31,8 +31,8 @@ def main() -> int:
         sys.stderr.flush()
 
     try:
-        tell("decode and validate")
-        figures = {"machine": report.machine(), "decode": decode.measure()}
+        tell("decode, validate and answer")
+        figures = {"machine": report.machine(), "codec": codec.measure()}
         tell("a PostgreSQL of its own")
         with installation(max(arguments.stations, arguments.idle)) as place:
             figures["throughput"] = throughput(Load(arguments.stations, arguments.seconds), place, tell)

@@ -22,11 +22,16 @@ _WITH_FORMAT: Final = 2  # so many samples name their format; the message id mak
 
 
 def frame(text: bytes, opcode: int = 1) -> bytes:
-    """A masked WebSocket frame of at most 1024 bytes of payload."""
+    """A masked WebSocket frame; cheap up to 1024 bytes of payload."""
     length = len(text)
-    head = bytes((0x80 | opcode, 0x80 | length)) if length < 126 else bytes((0x80 | opcode, 0xFE)) + length.to_bytes(2)
-    mask = _LONG_MASK >> (8 * (1024 - length))
+    if length < 126:
+        head = bytes((0x80 | opcode, 0x80 | length))
+    elif length < 65_536:
+        head = bytes((0x80 | opcode, 0xFE)) + length.to_bytes(2)
+    else:
+        head = bytes((0x80 | opcode, 0xFF)) + length.to_bytes(8)
     # the key starts with the first byte of the payload, so the long mask is cut at its end
+    mask = _LONG_MASK >> (8 * (1024 - length)) if length <= 1024 else int.from_bytes((_MASK * (length // 4 + 1))[:length])
     return head + _MASK + (int.from_bytes(text) ^ mask).to_bytes(length)
 
 

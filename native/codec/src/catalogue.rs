@@ -162,10 +162,21 @@ impl Catalogue {
         limits: &Limits,
     ) -> Result<(), Fault> {
         let dialect = self.dialect(version);
-        let fault = |row, rule, what: &str| Err(Fault::new(dialect, row, String::new(), rule, what));
         let Some(node) = self.find(version, action).and_then(|id| self.action(id)?.node(kind)) else {
-            return fault(10, "action", "unknown action");
+            return Err(Fault::new(dialect, 10, String::new(), "action", "unknown action"));
         };
+        self.check(dialect, node, payload, limits).map(|_| ())
+    }
+
+    /// The same for a payload whose type is known; gives its text.
+    pub(crate) fn check<'p>(
+        &self,
+        dialect: Dialect,
+        node: NodeId,
+        payload: &'p [u8],
+        limits: &Limits,
+    ) -> Result<&'p str, Fault> {
+        let fault = |row, rule, what: &str| Err(Fault::new(dialect, row, String::new(), rule, what));
         let Ok(text) = simdutf8::basic::from_utf8(payload) else {
             return fault(1, "utf-8", "UTF-8 required");
         };
@@ -176,7 +187,7 @@ impl Catalogue {
         match outcome.and_then(|found| scanner.end().map(|()| found)) {
             Err(e) => fault(2, "json", &format!("not JSON at byte {}: {}", e.at, e.reason)),
             Ok(Some(found)) => Err(found),
-            Ok(None) => Ok(()),
+            Ok(None) => Ok(text),
         }
     }
 }

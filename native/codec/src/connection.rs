@@ -9,7 +9,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::catalogue::{ActionId, Catalogue, Kind, VersionId};
+use crate::catalogue::{Action, ActionId, Catalogue, Kind, VersionId};
 use crate::event::{Event, ReplyReason};
 use crate::fault::{Fault, truncate};
 use crate::frame::{self, MAX_CONTROL, Opcode, encode, encode_close, is_close_code};
@@ -203,8 +203,8 @@ impl Connection {
     }
 
     /// `None` once nothing can be sent any more: closing or closed.
-    fn sending(&mut self) -> Result<Option<(&mut Rpc, Outbound)>, UsageError> {
-        match &mut self.phase {
+    fn sending(phase: &mut Phase) -> Result<Option<(&mut Rpc, Outbound)>, UsageError> {
+        match phase {
             Phase::Open(open) => {
                 let rpc = open.rpc.as_mut().ok_or(UsageError::Phase("no sub-protocol was agreed"))?;
                 Ok((!open.close_sent).then_some((rpc, open.outbound)))
@@ -219,11 +219,10 @@ impl Connection {
     /// # Errors
     /// The action is not one of ours, the id is not 1 to 36 characters or waits already, or the payload is invalid.
     pub fn encode_call(&mut self, message_id: &str, action: &str, payload: &[u8]) -> Result<Vec<u8>, UsageError> {
-        let (catalogue, limits) = (Arc::clone(&self.catalogue), Arc::clone(&self.limits));
-        let Some((rpc, outbound)) = self.sending()? else { return Ok(Vec::new()) };
+        let Some((rpc, outbound)) = Self::sending(&mut self.phase)? else { return Ok(Vec::new()) };
         check_id(message_id)?;
-        let id = our_action(&catalogue, rpc.version(), action)?;
-        let text = checked(&catalogue, rpc.version(), action, Kind::Request, payload, &limits)?;
+        let (id, action_row) = our_action(&self.catalogue, rpc.version(), action)?;
+        let text = checked(&self.catalogue, rpc, action_row, Kind::Request, payload, &self.limits)?;
         if !rpc.expect(message_id, id) {
             return Err(UsageError::Argument("message id is pending, or too many are"));
         }
@@ -235,10 +234,9 @@ impl Connection {
     /// # Errors
     /// The action is not one of ours, the id is not 1 to 36 characters or waits already.
     pub fn expect(&mut self, message_id: &str, action: &str) -> Result<(), UsageError> {
-        let catalogue = Arc::clone(&self.catalogue);
-        let Some((rpc, _)) = self.sending()? else { return Ok(()) };
+        let Some((rpc, _)) = Self::sending(&mut self.phase)? else { return Ok(()) };
         check_id(message_id)?;
-        let id = our_action(&catalogue, rpc.version(), action)?;
+        let (id, _) = our_action(&self.catalogue, rpc.version(), action)?;
         if rpc.expect(message_id, id) {
             Ok(())
         } else {
@@ -260,14 +258,13 @@ impl Connection {
     /// # Errors
     /// The action is not one of the station's, or the payload is invalid.
     pub fn encode_result(&mut self, message_id: &str, action: &str, payload: &[u8]) -> Result<Vec<u8>, UsageError> {
-        let (catalogue, limits) = (Arc::clone(&self.catalogue), Arc::clone(&self.limits));
-        let Some((rpc, outbound)) = self.sending()? else { return Ok(Vec::new()) };
+        let Some((rpc, outbound)) = Self::sending(&mut self.phase)? else { return Ok(Vec::new()) };
         check_id(message_id)?;
-        let known = catalogue.find(rpc.version(), action).and_then(|id| catalogue.action(id));
-        if !known.is_some_and(|action| action.from_station) {
-            return Err(UsageError::Argument("not an action of stations"));
-        }
-        let text = checked(&catalogue, rpc.version(), action, Kind::Response, payload, &limits)?;
+        let known = self.catalogue.find(rpc.version(), action).and_then(|id| self.catalogue.action(id));
+        let action = known
+            .filter(|action| action.from_station && !action.send)
+            .ok_or(UsageError::Argument("not an action of stations"))?;
+        let text = checked(&self.catalogue, rpc, action, Kind::Response, payload, &self.limits)?;
         Ok(outbound.result(message_id, text))
     }
 
@@ -282,13 +279,12 @@ impl Connection {
         description: &str,
         details: &[u8],
     ) -> Result<Vec<u8>, UsageError> {
-        let limits = Arc::clone(&self.limits);
-        let Some((rpc, outbound)) = self.sending()? else { return Ok(Vec::new()) };
+        let Some((rpc, outbound)) = Self::sending(&mut self.phase)? else { return Ok(Vec::new()) };
         check_id(message_id)?;
         if !rpc.dialect().has_code(code) {
             return Err(UsageError::Argument("not an error code of this version"));
         }
-        let details = object(details, &limits).ok_or(UsageError::Argument("details must be a JSON object"))?;
+        let details = object(details, &self.limits).ok_or(UsageError::Argument("details must be a JSON object"))?;
         let mut description = description.to_owned();
         truncate(&mut description, MAX_TEXT);
         Ok(outbound.error(4, message_id, code, &description, details))
@@ -388,29 +384,34 @@ fn check_id(message_id: &str) -> Result<(), UsageError> {
     Ok(())
 }
 
-fn our_action(catalogue: &Catalogue, version: VersionId, name: &str) -> Result<ActionId, UsageError> {
-    let known = catalogue.find(version, name);
-    known
-        .filter(|&id| catalogue.action(id).is_some_and(|action| action.from_csms && !action.send))
+fn our_action<'c>(
+    catalogue: &'c Catalogue,
+    version: VersionId,
+    name: &str,
+) -> Result<(ActionId, &'c Action), UsageError> {
+    catalogue
+        .find(version, name)
+        .and_then(|id| Some((id, catalogue.action(id)?)))
+        .filter(|(_, action)| action.from_csms && !action.send)
         .ok_or(UsageError::Argument("not an action of the CSMS"))
 }
 
 /// The text of one of our own payloads, if it keeps its schema.
 fn checked<'p>(
     catalogue: &Catalogue,
-    version: VersionId,
-    action: &str,
+    rpc: &Rpc,
+    action: &Action,
     kind: Kind,
     payload: &'p [u8],
     limits: &Limits,
 ) -> Result<&'p str, UsageError> {
-    catalogue.validate(version, action, kind, payload, limits).map_err(UsageError::InvalidPayload)?;
-    // F1: we never send null; what was validated is UTF-8.
-    match std::str::from_utf8(payload).map(str::trim) {
-        Ok("null") => Ok("{}"),
-        Ok(text) => Ok(text),
-        Err(_) => Err(UsageError::Argument("payload must be UTF-8")),
-    }
+    let node = action.node(kind).ok_or(UsageError::Argument("the action has no such payload"))?;
+    let text = catalogue.check(rpc.dialect(), node, payload, limits).map_err(UsageError::InvalidPayload)?;
+    // F1: we never send null.
+    Ok(match text.trim() {
+        "null" => "{}",
+        text => text,
+    })
 }
 
 /// The text of a JSON object.

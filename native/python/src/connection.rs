@@ -34,15 +34,25 @@ impl Connection {
 
     fn receive<'py>(&mut self, py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyList>> {
         let catalogue = self.catalogue.get();
-        let list = PyList::empty(py);
+        // Nearly always there is one event, or none: a list is made to fit them.
+        let mut first = None;
+        let mut more = Vec::new();
         let mut failure = None;
-        self.inner.receive(data, &mut |event| {
-            let added = events::tuple(py, catalogue, &event).and_then(|tuple| list.append(tuple));
-            if let Err(error) = added {
+        self.inner.receive(data, &mut |event| match events::tuple(py, catalogue, &event) {
+            Ok(tuple) if first.is_none() => first = Some(tuple),
+            Ok(tuple) => more.push(tuple),
+            Err(error) => {
                 failure.get_or_insert(error);
             }
         });
-        failure.map_or(Ok(list), Err)
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        if more.is_empty() {
+            return PyList::new(py, first);
+        }
+        more.splice(0..0, first);
+        PyList::new(py, more)
     }
 
     #[pyo3(signature = (subprotocol, *, compression, max_message))]
