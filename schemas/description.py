@@ -1,4 +1,4 @@
-"""The definitions of a message as people read them, derived from the typed definitions and the comments beside their fields."""
+"""The definitions of a message as people read them, derived from the typed definitions and the comments at their fields."""
 
 from __future__ import annotations
 
@@ -170,17 +170,21 @@ class _Source:
 
 
 def _sources(kind: type[ClosedObject]) -> dict[str, _Source]:
-    """The names in the annotation of each field, and the comment beside it."""
+    """The names in the annotation of each field, and the comment beside it or, if it is long, above it."""
     text = inspect.getsource(kind)
-    comments = {
-        token.start[0]: token.string.lstrip("# ")
-        for token in tokenize.generate_tokens(StringIO(text).readline)
-        if token.type == tokenize.COMMENT
-    }
+    comments, above = {}, set()
+    for token in tokenize.generate_tokens(StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            comments[token.start[0]] = token.string.lstrip("# ")
+            if not token.line[: token.start[1]].strip():
+                above.add(token.start[0])
     found = {}
     for statement in ast.walk(ast.parse(text)):
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            lines = range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
+            first = statement.lineno
+            while first - 1 in above:
+                first -= 1
+            lines = range(first, (statement.end_lineno or statement.lineno) + 1)
             found[statement.target.id] = _Source(
                 tuple(node.id for node in ast.walk(statement.annotation) if isinstance(node, ast.Name)),
                 " ".join(comments[line] for line in lines if line in comments),

@@ -14,6 +14,15 @@ Settings are environment variables CSMS_... or a TOML file named by CSMS_CONFIG;
 them. Without CSMS_DATABASE_URL an embedded PostgreSQL in CSMS_DATA_DIR (./data) is used.
 """
 
+_SCHEMAS_EPILOG = """\
+A table of fields has four columns: name, cardinality, type with its limits, meaning.
+  1       must be there               string[36]   text of at most 36 characters
+  0..1    may be left out             integer(>=0) whole number from 0 on
+  1..*    a list of one or more       dateTime     RFC 3339, such as 2026-01-31T08:00:00Z
+Datatypes and enumerations that occur in a message follow it. Names are found in any case; versions are written
+1.6, 2.0.1 or 2.1, also with ocpp before it.
+"""
+
 
 def make_parser(arguments: list[str]) -> argparse.ArgumentParser:
     """The parser; `arguments` decide which command's own options are loaded."""
@@ -102,10 +111,13 @@ def make_parser(arguments: list[str]) -> argparse.ArgumentParser:
 
 
 def _schemas(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    text = "show the messages of OCPP 1.6, 2.0.1 and 2.1"
-    schemas = commands.add_parser("schemas", help=text, description=f"{text.capitalize()}.").add_subparsers(
-        title="commands", dest="schemas_command", required=True, metavar="COMMAND"
-    )
+    schemas = commands.add_parser(
+        "schemas",
+        help="show the messages of OCPP 1.6, 2.0.1 and 2.1",
+        description="Show the messages of OCPP 1.6, 2.0.1 and 2.1, as this system understands, checks and sends them.",
+        epilog=_SCHEMAS_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).add_subparsers(title="commands", dest="schemas_command", required=True, metavar="COMMAND")
     listing = _command(
         schemas,
         "list",

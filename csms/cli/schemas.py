@@ -15,7 +15,9 @@ from schemas.description import Definition, Description, block_of, describe
 from schemas.json_schema import json_schema
 from schemas.versions import VERSIONS
 
-_WIDTH: Final = 110
+_WIDTH: Final = 120
+_NARROWEST: Final = 40
+"""Characters of a line, and those of its last column however long the others are."""
 
 
 def list_messages(arguments: Namespace) -> int:
@@ -100,6 +102,11 @@ def _definition(definition: Definition) -> Iterator[str]:
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield ("    " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip()
+    """The rows with their columns below each other; a long last cell goes on in lines of its own."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+    indent = 4 + sum(widths) + 2 * len(widths)
+    for *cells, last in rows:
+        head = "    " + "".join(cell.ljust(width) + "  " for cell, width in zip(cells, widths, strict=True))
+        lines = textwrap.wrap(last, max(_WIDTH - indent, _NARROWEST), break_long_words=False, break_on_hyphens=False) or [""]
+        yield (head + lines[0]).rstrip()
+        yield from (" " * indent + line for line in lines[1:])

@@ -124,5 +124,7 @@ def _keep_event(
             encode(_Answer(decision)),
         )
     )
+    if op.type == "Ended" and "missing_events" in session.flags and not op.replayed:
+        context.ask_for_queue(session)
     publish = {"Started": publish_started, "Ended": publish_ended}.get(op.type, publish_updated)
     publish(context, session)

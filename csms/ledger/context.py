@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 import structlog
 
 from csms.clock import Ids
+from csms.domain.session_state import SessionState
 from csms.domain.tolerance import Relaxation
 from csms.ledger.metrics import QUARANTINE_FULL
 from csms.ledger.port import LedgerTransaction
@@ -17,6 +18,7 @@ from csms.ledger.rows import (
     EventRow,
     MeterUpdate,
     OutboxRow,
+    OwnCommandRow,
     QuarantineRow,
     RelaxationKey,
     SampleRow,
@@ -27,6 +29,9 @@ from csms.ledger.transaction_ids import TransactionIdPool
 from csms.tenants import TenantDirectory
 
 log = structlog.get_logger()
+
+ASKED_FOR: Final = timedelta(minutes=5)
+"""How long a question of the system's own waits for a station that has gone away."""
 
 
 class BatchContext:
@@ -44,6 +49,7 @@ class BatchContext:
         self.station_events: list[StationEventRow] = []
         self.quarantine: list[QuarantineRow] = []
         self.relaxations: dict[RelaxationKey, Relaxation] = {}
+        self.commands: list[OwnCommandRow] = []
         self.outbox: list[OutboxRow] = []
 
     def publish(
@@ -59,6 +65,24 @@ class BatchContext:
         """Write an event to the outbox in this commit (rule D3)."""
         self.outbox.append(OutboxRow(tenant_id, event_type, station_id, session_id, occurred_at, encode(data)))
 
+    def ask_for_queue(self, session: SessionState) -> None:
+        """Ask a 2.x station whether it still has events of a session that it has ended with gaps (rule Y8).
+
+        An ordinary command: it goes out once the station's own messages are answered, and its answer is in its record.
+        """
+        self.commands.append(
+            OwnCommandRow(
+                session.tenant_id,
+                self.ids.uuid7(),
+                session.station_id,
+                "GetTransactionStatus",
+                encode({"transactionId": session.transaction_ref}),
+                "system:missing_events",
+                session.session_id,
+                self.now + ASKED_FOR,
+            )
+        )
+
     async def write_out(self, tx: LedgerTransaction) -> None:
         """Write the collected rows; the last step of the transaction."""
         if self.events:
@@ -73,6 +97,8 @@ class BatchContext:
                 if event is not None:
                     data = row.data if event.command_id is None else _with_command(row.data, event.command_id)
                     self.outbox.append(OutboxRow(row.tenant_id, f"station.{row.type}", row.station_id, None, row.event_time, data))
+        if self.commands:
+            await tx.insert_commands(self.commands)
         if self.quarantine:
             await self._write_quarantine(tx)
         if self.relaxations:

@@ -29,6 +29,7 @@ from csms.ledger.rows import (
     Kept,
     MeterUpdate,
     OutboxRow,
+    OwnCommandRow,
     QuarantineRow,
     RelaxationKey,
     SampleRow,
@@ -138,6 +139,10 @@ class LedgerTransaction(Protocol):
 
     # commands
     async def claim_commands(self, ops: Sequence[ClaimCommand]) -> list[bool]: ...
+    async def insert_commands(self, rows: Sequence[OwnCommandRow]) -> None:
+        """Commands of the system's own; not for a station that has many open ones already."""
+        ...
+
     async def finish_commands(self, ops: Sequence[FinishCommand]) -> list[bool]: ...
     async def link_remote_starts(self, sessions: Sequence[SessionState]) -> dict[UUID, UUID]:
         """Tie new sessions to the remote starts that caused them; gives session id -> command id."""

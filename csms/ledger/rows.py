@@ -103,6 +103,19 @@ class StationEventRow(msgspec.Struct, gc=False):
     caused_by: tuple[str, ...] = ()
 
 
+class OwnCommandRow(msgspec.Struct, gc=False):
+    """A raw command that the system orders by itself. `payload` is a JSON object."""
+
+    tenant_id: int
+    command_id: UUID
+    station_id: int
+    action: str
+    payload: bytes
+    requested_by: str
+    session_id: UUID | None
+    expires_at: datetime
+
+
 class StoredEvent(msgspec.Struct, gc=False):
     """A station event that was not there yet; `command_id`: the command that caused it."""
 

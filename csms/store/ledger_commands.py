@@ -8,6 +8,7 @@ from uuid import UUID
 
 from csms.domain.operations import ClaimCommand, FinishCommand
 from csms.domain.session_state import SessionState
+from csms.ledger.rows import OwnCommandRow
 from csms.store.pool import Connection
 from csms.store.unnest import RowType
 
@@ -30,6 +31,18 @@ _FINISH: Final = RowType(
         ("error", "text"),
     )
 )
+_OWN: Final = RowType(
+    (
+        ("tenant_id", "int4"),
+        ("command_id", "uuid"),
+        ("station_id", "int8"),
+        ("action", "text"),
+        ("payload", "text"),
+        ("requested_by", "text"),
+        ("session_id", "uuid"),
+        ("expires_at", "timestamptz"),
+    )
+)
 _NEW_SESSION: Final = RowType(
     (
         ("tenant_id", "int4"),
@@ -40,6 +53,10 @@ _NEW_SESSION: Final = RowType(
         ("remote_start_id", "int8"),
     )
 )
+
+
+OWN_OPEN_MAX: Final = 20
+"""Open commands of a station beyond which the system adds none of its own: people's orders have the rest of the room."""
 
 
 class CommandStatements:
@@ -57,6 +74,28 @@ class CommandStatements:
         )
         claimed = {row[0] for row in rows}
         return [op.command_id in claimed for op in ops]
+
+    async def insert_commands(self, rows: Sequence[OwnCommandRow]) -> None:
+        await self.connection.execute(
+            "INSERT INTO commands (tenant_id, command_id, station_id, action, parameters, requested_by, session_id, expires_at) "
+            "SELECT n.tenant_id, n.command_id, n.station_id, n.action, n.payload::jsonb, n.requested_by, n.session_id, "
+            f"n.expires_at FROM {_OWN.source('n')} WHERE (SELECT count(*) FROM commands c WHERE c.tenant_id = n.tenant_id "
+            "AND c.station_id = n.station_id AND c.status IN ('queued', 'sent')) < $9",
+            *_OWN.parameters(
+                (
+                    r.tenant_id,
+                    r.command_id,
+                    r.station_id,
+                    r.action,
+                    r.payload.decode(),
+                    r.requested_by,
+                    r.session_id,
+                    r.expires_at,
+                )
+                for r in rows
+            ),
+            OWN_OPEN_MAX,
+        )
 
     async def finish_commands(self, ops: Sequence[FinishCommand]) -> list[bool]:
         rows = await self.connection.fetch(

@@ -21,6 +21,14 @@ class StreamStatements:
     connection: Connection
 
     async def open_streams(self, ops: Sequence[OpenEventStream]) -> list[bool]:
+        opened = await self._insert_streams(ops)
+        refused = [op for op in ops if _key(op) not in opened]
+        if refused:
+            await self._drop_streams_of_earlier_boots(refused)
+            opened |= await self._insert_streams(refused)
+        return [_key(op) in opened for op in ops]
+
+    async def _insert_streams(self, ops: Sequence[OpenEventStream]) -> set[StreamKey]:
         rows = await self.connection.fetch(
             "INSERT INTO event_streams (tenant_id, station_id, stream_id, variable_monitoring_id) "
             f"SELECT n.* FROM {_OPEN.source('n')} WHERE (SELECT count(*) FROM event_streams e WHERE e.tenant_id = n.tenant_id "
@@ -28,17 +36,25 @@ class StreamStatements:
             "ON CONFLICT (tenant_id, station_id, stream_id) DO UPDATE "
             "SET variable_monitoring_id = excluded.variable_monitoring_id, opened_at = now() "
             "RETURNING tenant_id, station_id, stream_id",
-            *_OPEN.parameters((op.tenant_id, op.station_id, op.stream_id, op.variable_monitoring_id) for op in ops),
+            *_OPEN.parameters((*_key(op), op.variable_monitoring_id) for op in ops),
             STREAMS_MAX,
         )
-        opened = {(row[0], row[1], row[2]) for row in rows}
-        return [(op.tenant_id, op.station_id, op.stream_id) in opened for op in ops]
+        return {(row[0], row[1], row[2]) for row in rows}
+
+    async def _drop_streams_of_earlier_boots(self, ops: Sequence[OpenEventStream]) -> None:
+        """Make room: a station that numbers its streams anew after each boot never closes the earlier ones."""
+        await self.connection.execute(
+            f"DELETE FROM event_streams e USING {_KEY.source('n')}, stations s "
+            "WHERE e.tenant_id = n.tenant_id AND e.station_id = n.station_id "
+            "AND s.tenant_id = n.tenant_id AND s.station_id = n.station_id AND e.opened_at < s.booted_at",
+            *_KEY.parameters(_key(op) for op in ops),
+        )
 
     async def close_streams(self, ops: Sequence[CloseEventStream]) -> None:
         await self.connection.execute(
             f"DELETE FROM event_streams e USING {_KEY.source('n')} "
             "WHERE e.tenant_id = n.tenant_id AND e.station_id = n.station_id AND e.stream_id = n.stream_id",
-            *_KEY.parameters((op.tenant_id, op.station_id, op.stream_id) for op in ops),
+            *_KEY.parameters(_key(op) for op in ops),
         )
 
     async def are_streams_open(self, keys: Collection[StreamKey]) -> set[StreamKey]:
@@ -48,3 +64,7 @@ class StreamStatements:
             *_KEY.parameters(keys),
         )
         return {(row[0], row[1], row[2]) for row in rows}
+
+
+def _key(op: OpenEventStream | CloseEventStream) -> StreamKey:
+    return (op.tenant_id, op.station_id, op.stream_id)

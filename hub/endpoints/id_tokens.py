@@ -17,7 +17,9 @@ from hub.api.paging import NIL, Page, PageQuery, page, position
 from hub.api.problems import conflict, invalid, not_found
 from hub.api.routing import Answer, Call, NoQuery, route
 
-TokenText = Annotated[str, Meta(min_length=1, max_length=36, pattern=r"^[\x20-\x7e]+\Z", description="As the station sends it")]
+TokenText = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[\x20-\x7e]+\Z", description="As the station sends it")]
+# the shortest limit of the versions that carry it as it is: OCPP 2.0.1
+GroupText = Annotated[str, Meta(min_length=1, max_length=36, pattern=r"^[\x20-\x7e]+\Z", description="What a group is told as")]
 TokenType = Annotated[
     Literal["Central", "eMAID", "ISO14443", "ISO15693", "KeyCode", "Local", "MacAddress", "NoAuthorization"],
     Meta(description="OCPP 2.x name; OCPP 1.6 stations name no type"),
@@ -34,7 +36,7 @@ class NewIdToken(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     status: Settable = "accepted"
     valid_from: Time | None = None
     valid_until: Time | None = None
-    group_id_token: TokenText | None = None
+    group_id_token: GroupText | None = None
 
 
 class IdTokenChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -45,11 +47,11 @@ class IdTokenChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     status: Settable | UnsetType = UNSET
     valid_from: Time | UnsetType | None = UNSET
     valid_until: Time | UnsetType | None = UNSET
-    group_id_token: TokenText | UnsetType | None = UNSET
+    group_id_token: GroupText | UnsetType | None = UNSET
 
 
 class IdTokenQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    id_token: Annotated[str, Meta(min_length=1, max_length=36, description="The token, in any case")] | None = None
+    id_token: Annotated[str, Meta(min_length=1, max_length=255, description="The token, in any case")] | None = None
     status: TokenStatus | None = None
 
 

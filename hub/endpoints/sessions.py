@@ -39,7 +39,7 @@ class SessionQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     status: Literal["active", "historical", "completed", "incomplete"] | None = None
     charge_point_id: Annotated[str, Meta(min_length=1, max_length=48)] | None = None
-    id_tag: Annotated[str, Meta(min_length=1, max_length=36, description="The token, in any case")] | None = None
+    id_tag: Annotated[str, Meta(min_length=1, max_length=255, description="The token, in any case")] | None = None
     start_from: Time | None = msgspec.field(default=None, name="from")
     start_to: Time | None = msgspec.field(default=None, name="to")
 

@@ -1,4 +1,7 @@
-"""OCPP 2.1, part 2, functional block C: authorization and ad hoc payment."""
+"""OCPP 2.1, part 2, functional block C: authorization.
+
+With the ad hoc payment that 2.0.1 does not have.
+"""
 
 from decimal import Decimal
 from typing import Annotated

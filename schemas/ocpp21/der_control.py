@@ -1,4 +1,7 @@
-"""OCPP 2.1, part 2, functional block R: control of distributed energy resources."""
+"""OCPP 2.1, part 2, functional block R: DER control.
+
+DER are distributed energy resources: what feeds the grid, such as the battery of a vehicle.
+"""
 
 from typing import Annotated
 

@@ -1,4 +1,7 @@
-"""OCPP 2.1, part 2, functional block N: periodic event streams."""
+"""OCPP 2.1, part 2, functional block N: diagnostics.
+
+The periodic event streams, which 2.0.1 does not have.
+"""
 
 from typing import Annotated
 

@@ -35,7 +35,10 @@ class ReserveNowRequest(ExtensibleObject, frozen=True, kw_only=True):
     id: Annotated[int, Range(min=0)]  # reservation id; same id replaces
     expiry_date_time: DateTimeString  # end
     id_token: IdTokenType
-    connector_type: Annotated[str, Text(max=20)] | None = None  # reserve by type
+    # reserve by type; standard: cCCS1, cCCS2, cChaoJi, cG105, cGBT-DC, cLECCS, cMCS, cNACS, cNACS-CCS1, cCCS1-NACS, cTesla, cType1,
+    # cType2, cUltraChaoJi, s309-1P-16A, s309-1P-32A, s309-3P-16A, s309-3P-32A, sBS1361, sCEE-7-7, sType1, sType2, sType3,
+    # wInductive, wResonant, Other1PhMax16A, Other1PhOver16A, Other3Ph, Pan, Undetermined, Unknown
+    connector_type: Annotated[str, Text(max=20)] | None = None
     evse_id: Annotated[int, Range(min=0)] | None = None  # reserve this EVSE
     group_id_token: IdTokenType | None = None  # group that may use it
 

@@ -42,7 +42,7 @@ class ClearChargingProfileResponse(ExtensibleObject, frozen=True, kw_only=True):
 class ClearedChargingLimitRequest(ExtensibleObject, frozen=True, kw_only=True):
     """An external limit has been lifted. Station to CSMS."""
 
-    charging_limit_source: Annotated[str, Text(max=20)]
+    charging_limit_source: Annotated[str, Text(max=20)]  # standard: EMS, Other, SO, CSO
     evse_id: Annotated[int, Range(min=0)] | None = None  # absent/0 = station
 
 
@@ -122,7 +122,7 @@ class ReportChargingProfilesRequest(ExtensibleObject, frozen=True, kw_only=True)
     """Part of a profile report. Station to CSMS."""
 
     request_id: int  # from GetChargingProfiles
-    charging_limit_source: Annotated[str, Text(max=20)]
+    charging_limit_source: Annotated[str, Text(max=20)]  # standard: EMS, Other, SO, CSO
     charging_profile: Annotated[list[ChargingProfileType], Items(min=1)]
     evse_id: Annotated[int, Range(min=0)]  # 0 = station
     tbc: bool | None = None  # more parts follow (default false)

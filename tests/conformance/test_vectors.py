@@ -1,8 +1,7 @@
 """The test vectors of ocpp-j-rules.md section 12, against a running server; the id of a case is the vector's number.
 
-Elsewhere: 32 (kill -9 after the commit) and 64 (the store stopped) are tests/crash, which does both under load.
-Not here, because what it needs does not exist yet: 33 needs two gateway processes that share Redis. Of 43, the
-GetTransactionStatus that follows is missing with that message. What the vectors ask of 2.0.1 holds for 2.1 as well, but for 56.
+Elsewhere: 32 (kill -9 after the commit) and 64 (the store stopped) are tests/crash, which does both under load; 33 (another
+gateway of the cluster) is test_two_gateways.py. What the vectors ask of 2.0.1 holds for 2.1 as well, but for 56.
 """
 
 from __future__ import annotations

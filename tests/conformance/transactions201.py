@@ -49,10 +49,20 @@ def out_of_order(scene: Scene) -> None:
 
 
 def only_the_end(scene: Scene) -> None:
-    """The vector's GetTransactionStatus is not asserted: that message is not served yet."""
+    """43: answered, flagged, and the station is asked whether it has more of it (rule Y8)."""
     station = scene.station()
-    station.call("TransactionEvent", _event("Ended", 7))
-    assert MISSING_EVENTS in _only_session(scene, station)["flags"]
+    ended = _event("Ended", 7)
+    station.call("TransactionEvent", ended)
+    session = _only_session(scene, station)
+    assert MISSING_EVENTS in session["flags"]
+    asked = station.receive()
+    assert asked[2:] == ["GetTransactionStatus", {"transactionId": ended["transactionInfo"]["transactionId"]}], asked
+    answer = {"messagesInQueue": True, "ongoingIndicator": False}
+    station.send([3, asked[1], answer])
+    station.call("Heartbeat", {})
+    (command,) = scene.api.get(f"/chargepoints/{station.identity}/commands")["items"]
+    assert (command["status"], command["result"]) == ("accepted", answer), command
+    assert (command["session_id"], command["requested_by"]) == (session["session_id"], "system:missing_events"), command
 
 
 def continuous_counter(scene: Scene) -> None:

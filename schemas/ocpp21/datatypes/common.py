@@ -15,7 +15,9 @@ class AdditionalInfoType(ExtensibleObject, frozen=True, kw_only=True):
     """A further identifier that comes with an id token."""
 
     additional_id_token: Annotated[str, Text(max=255)]
-    type: Annotated[str, Text(max=50)]  # agreed custom name
+    # an agreed name; standard: EVCCID, ISO14443SubType and, of ad hoc payments, PspRef, SessionRef, MerchantRef, PaymentBrand,
+    # ReadingMethod, PaymentRecognition, CardBin, CardLast4Digits, CardExpiryDate, HashedCardNr, WalletUserId
+    type: Annotated[str, Text(max=50)]
 
 
 class AddressType(ExtensibleObject, frozen=True, kw_only=True):
@@ -33,6 +35,7 @@ class IdTokenType(ExtensibleObject, frozen=True, kw_only=True):
     """An id token as presented; type NoAuthorization goes with an empty idToken."""
 
     id_token: Annotated[str, Text(max=255)]  # identifierString, case-insensitive; empty for NoAuthorization
+    # standard: Central, DirectPayment, eMAID, EVCCID, ISO14443, ISO15693, KeyCode, Local, MacAddress, NoAuthorization, VIN
     type: Annotated[str, Text(max=20)]
     additional_info: Annotated[list[AdditionalInfoType], Items(min=1)] | None = None
 

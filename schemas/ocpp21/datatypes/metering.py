@@ -15,14 +15,16 @@ class SignedMeterValueType(ExtensibleObject, frozen=True, kw_only=True):
 
     signed_meter_data: Annotated[str, Text(max=32768)]  # base64
     encoding_method: Annotated[str, Text(max=50)]  # data format name
-    signing_method: Annotated[str, Text(max=50)] | None = None  # algorithm name
+    # ECDSA-…-SHA256 with … of secp192k1, secp256k1, secp192r1, secp256r1, brainpool256r1, secp384r1, brainpool384r1
+    signing_method: Annotated[str, Text(max=50)] | None = None
     public_key: Annotated[str, Text(max=2500)] | None = None  # base64; may be "" (PublicKeyWithSignedMeterValue)
 
 
 class SampledValueType(ExtensibleObject, frozen=True, kw_only=True):
     """One reading.
 
-    Without any optional field: energy imported (register), in Wh, at the outlet, sampled periodically."""
+    Without any optional field: energy imported (register), in Wh, at the outlet, sampled periodically.
+    """
 
     value: Decimal  # number (not text as in 1.6)
     context: ReadingContextEnumType | None = None  # default Sample.Periodic

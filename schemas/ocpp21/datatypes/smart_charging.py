@@ -33,7 +33,7 @@ class ACChargingParametersType(ExtensibleObject, frozen=True, kw_only=True):
 class ChargingLimitType(ExtensibleObject, frozen=True, kw_only=True):
     """Who set an external limit."""
 
-    charging_limit_source: Annotated[str, Text(max=20)]
+    charging_limit_source: Annotated[str, Text(max=20)]  # standard: EMS, Other, SO, CSO
     is_grid_critical: bool | None = None
     is_local_generation: bool | None = None  # extra capacity, not a limit
 
@@ -72,6 +72,7 @@ class ChargingProfileCriterionType(ExtensibleObject, frozen=True, kw_only=True):
     charging_profile_purpose: ChargingProfilePurposeEnumType | None = None
     stack_level: Annotated[int, Range(min=0)] | None = None
     charging_profile_id: Annotated[list[int], Items(min=1)] | None = None  # these ids only (then no other filter)
+    # standard: EMS, Other, SO, CSO
     charging_limit_source: Annotated[list[Annotated[str, Text(max=20)]], Items(min=1, max=4)] | None = None
 
 
@@ -154,7 +155,8 @@ class ChargingScheduleType(ExtensibleObject, frozen=True, kw_only=True):
 class ChargingProfileType(ExtensibleObject, frozen=True, kw_only=True):
     """A set of limits with its place among the other profiles.
 
-    Same purpose, stackLevel and EVSE, or same id: replaces."""
+    Same purpose, stackLevel and EVSE, or same id: replaces.
+    """
 
     id: int  # unique on the station; negative advised for external ones
     stack_level: Annotated[int, Range(min=0)]  # 0 lowest; higher wins

@@ -114,8 +114,11 @@ class TariffConditionsFixedType(ExtensibleObject, frozen=True, kw_only=True):
     valid_from_date: str | None = None  # YYYY-MM-DD local, inclusive
     valid_to_date: str | None = None  # exclusive
     evse_kind: EvseKindEnumType | None = None
-    payment_brand: Annotated[str, Text(max=20)] | None = None  # ad hoc payment only
-    payment_recognition: Annotated[str, Text(max=20)] | None = None  # ad hoc payment only
+    # ad hoc payment only; standard: AMEX, ApplePay, Bancontact, BankAxept, Carnet, CartesBancaires, Dankort, Diners, Discover,
+    # EftposAustralia, Elo, Girocard, GooglePay, Hipercard, Interac, JCB, Maestro, Mastercard, SamsungPay, UnionPay, VPay, Visa
+    payment_brand: Annotated[str, Text(max=20)] | None = None
+    # ad hoc payment only; standard: CC, Debit, Alipay, ApplePay, GooglePay, GrabPay, PayPal, SamsungPay, WeChatPay
+    payment_recognition: Annotated[str, Text(max=20)] | None = None
 
 
 class TariffConditionsType(ExtensibleObject, frozen=True, kw_only=True):

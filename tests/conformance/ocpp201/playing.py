@@ -101,11 +101,12 @@ class ChargingStation:
         transaction.updated("ChargingStateChanged", state="Charging")
         return transaction
 
-    def reboot(self, reason: str = "RemoteReset") -> None:
-        """Go away, come back and boot."""
+    def reboot(self, reason: str = "RemoteReset", **facts: str) -> None:
+        """Go away, come back and boot, with these facts of the charging station beside its model."""
         self.station.wire.close()
         self.station = self.scene.connect(self.identity, tenant=self.tenant)
-        booted = self.call("BootNotification", {"reason": reason, "chargingStation": {"model": "V", "vendorName": "Vectors"}})
+        itself = {"model": "V", "vendorName": "Vectors", **facts}
+        booted = self.call("BootNotification", {"reason": reason, "chargingStation": itself})
         assert booted["status"] == "Accepted"
         assert self.record()["boot_reason"] == reason
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.conformance.ocpp201.playing import ACCEPTED, REJECTED, ChargingStation
+from tests.conformance.ocpp201.playing import ACCEPTED, ChargingStation
 from tests.conformance.scene import at
 
 
@@ -53,6 +53,7 @@ def test_tc_k_05_clear_by_id(station: ChargingStation) -> None:
 
 
 def test_tc_k_06_clear_by_stack_level_and_purpose(station: ChargingStation) -> None:
+    _set(station, 1, _profile("TxDefaultProfile"))
     criteria = {"stackLevel": 0, "chargingProfilePurpose": "TxDefaultProfile"}
     station.ordered("ClearChargingProfile", {"chargingProfileCriteria": criteria}, ACCEPTED)
 
@@ -79,28 +80,30 @@ def test_tc_k_19_recurring_profile(station: ChargingStation) -> None:
     _set(station, 1, _profile("TxDefaultProfile", kind="Recurring", recurrencyKind="Daily"))
 
 
-def _get(station: ChargingStation, criteria: dict[str, Any], evse: int | None = None, reported: int = 1) -> None:
-    """Ask for profiles; they come in two parts that are tied to the order."""
+def _get(station: ChargingStation, criteria: dict[str, Any], evse: int | None = None, found: tuple[int, ...] = (1, 1)) -> None:
+    """Ask for profiles; those that match come in one part for each of the EVSEs `found`, tied to the order."""
     payload: dict[str, Any] = {"requestId": 40, "chargingProfile": criteria}
     if evse is not None:
         payload["evseId"] = evse
     command = station.ordered("GetChargingProfiles", payload, ACCEPTED)
-    parts: list[dict[str, Any]] = []
-    for last in (False, True):
-        part = {
+    purpose = criteria.get("chargingProfilePurpose", "TxDefaultProfile")
+    parts: list[dict[str, Any]] = [
+        {
             "requestId": 40,
             "chargingLimitSource": "CSO",
             "evseId": reported,
-            "chargingProfile": [_profile("TxDefaultProfile", 2 if last else 1)],
-            **({} if last else {"tbc": True}),
+            "chargingProfile": [_profile(purpose, number)],
+            **({"tbc": True} if number < len(found) else {}),
         }
+        for number, reported in enumerate(found, 1)
+    ]
+    for part in parts:
         station.tells("ReportChargingProfiles", part)
-        parts.append(part)
     assert station.events("charging_profiles", command) == parts
 
 
 def test_tc_k_29_profiles_of_the_station(station: ChargingStation) -> None:
-    _get(station, {"chargingProfilePurpose": "ChargingStationMaxProfile"}, 0, reported=0)
+    _get(station, {"chargingProfilePurpose": "ChargingStationMaxProfile"}, 0, found=(0,))
 
 
 def test_tc_k_30_profiles_of_one_evse(station: ChargingStation) -> None:
@@ -108,7 +111,7 @@ def test_tc_k_30_profiles_of_one_evse(station: ChargingStation) -> None:
 
 
 def test_tc_k_31_profiles_of_any_evse(station: ChargingStation) -> None:
-    _get(station, {"chargingProfilePurpose": "TxDefaultProfile"})
+    _get(station, {"chargingProfilePurpose": "TxDefaultProfile"}, found=(0, 1))
 
 
 def test_tc_k_32_profiles_by_id(station: ChargingStation) -> None:
@@ -213,11 +216,19 @@ def test_tc_k_52_external_limit_reported(station: ChargingStation) -> None:
 
 def test_tc_k_58_renegotiation_by_the_csms(station: ChargingStation) -> None:
     transaction = station.charging()
-    profile = _profile("TxProfile", transactionId=transaction.id, chargingSchedule=[_schedule(1), _schedule(2, 8.0)])
-    _set(station, 1, profile)
-    chosen = {"timeBase": at(), "evseId": 1, "chargingSchedule": _schedule(2, 8.0)}
-    answer = station.call("NotifyEVChargingSchedule", chosen)
-    assert answer.keys() <= {"status", "statusInfo"}
+    wanted = {"energyAmount": 40000, "evMinCurrent": 6, "evMaxCurrent": 16, "evMaxVoltage": 400}
+    needs = {
+        "evseId": 1,
+        "maxScheduleTuples": 3,
+        "chargingNeeds": {"requestedEnergyTransfer": "AC_three_phase", "acChargingParameters": wanted},
+    }
+    station.call("NotifyEVChargingNeeds", needs)
+    assert station.events("ev_charging_needs") == [needs]
+    # several schedules may be offered only to a vehicle that told its needs
+    schedules = [_schedule(1), _schedule(2, 8.0)]
+    _set(station, 1, _profile("TxProfile", transactionId=transaction.id, chargingSchedule=schedules))
+    chosen = {"timeBase": at(), "evseId": 1, "chargingSchedule": schedules[1]}
+    assert station.call("NotifyEVChargingSchedule", chosen) == ACCEPTED
     assert station.events("ev_charging_schedule") == [chosen]
     transaction.updated("ChargingRateChanged", state="Charging")
 
@@ -234,4 +245,5 @@ def test_tc_k_70_several_profiles(station: ChargingStation) -> None:
     _set(station, 0, _profile("ChargingStationMaxProfile", 1))
     _set(station, 1, _profile("TxDefaultProfile", 2))
     _set(station, 1, _profile("TxProfile", 3, transactionId=transaction.id))
-    _set(station, 1, _profile("TxProfile", 4, transactionId=transaction.id), REJECTED)
+    duplicate = {"status": "Rejected", "statusInfo": {"reasonCode": "DuplicateProfile"}}
+    _set(station, 1, _profile("TxProfile", 4, transactionId=transaction.id), duplicate)

@@ -37,7 +37,8 @@ def _security_event(station: ChargingStation, kind: str) -> None:
 def test_tc_l_01_installed(station: ChargingStation) -> None:
     command = _update(station)
     _progress(station, command, "Downloading", "Downloaded", "SignatureVerified", "Installing", "InstallRebooting")
-    station.reboot("FirmwareUpdate")
+    station.reboot("FirmwareUpdate", firmwareVersion="2.0.0")
+    assert station.record()["firmware_version"] == "2.0.0"
     _progress(station, command, "Installed")
     _security_event(station, "FirmwareUpdated")
 

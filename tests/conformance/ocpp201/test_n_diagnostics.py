@@ -53,9 +53,7 @@ def _customer(station: ChargingStation, *, report: bool, clear: bool, data: str 
     request_id = next(_ids)
     payload = {"requestId": request_id, "report": report, "clear": clear, **who}
     command = station.ordered("CustomerInformation", payload, ACCEPTED)
-    if not report:
-        assert station.events("customer_information", command) == []
-        return
+    # a clearing without a report is confirmed by one empty part, too
     texts = [""] if data is None else [data[:4], data[4:]]
     parts: list[dict[str, Any]] = [
         {

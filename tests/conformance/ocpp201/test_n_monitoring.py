@@ -85,9 +85,7 @@ def test_tc_n_17_monitoring_level_out_of_range(station: ChargingStation) -> None
 
 def test_tc_n_44_clear_monitoring_rejected(station: ChargingStation) -> None:
     results = {"clearMonitoringResult": [{"id": 1, "status": "Rejected"}]}
-    order = station.scene.order(station.station, "ClearVariableMonitoring", {"id": [1]})
-    assert order.payload == {"id": [1]}
-    assert order.answer(results)["result"] == results
+    station.ordered("ClearVariableMonitoring", {"id": [1]}, results, "rejected")
 
 
 def _alert(station: ChargingStation, trigger: str, notification: str, **more: object) -> None:

@@ -36,3 +36,4 @@ def test_tc_p_03_custom_data_is_taken_anywhere(station: ChargingStation) -> None
     station.tells("TransactionEvent", event)
     session = station.session()
     assert (session["status"], session["start_meter_wh"]) == ("active", 7)
+    station.ordered("ClearCache", {}, {"status": "Accepted", "customData": CUSTOM})

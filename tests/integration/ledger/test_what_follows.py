@@ -21,6 +21,7 @@ from csms.domain.operations import (
     StoreDeviceReport,
 )
 from csms.domain.times import parse_station_time
+from csms.store.ledger_commands import OWN_OPEN_MAX
 from csms.store.ledger_streams import STREAMS_MAX
 from tests.integration.ledger.conftest import Bench
 
@@ -159,6 +160,12 @@ async def test_a_station_has_a_bounded_number_of_streams(bench: Bench) -> None:
     assert await opened(bench, other, STREAMS_MAX)
     (row,) = await bench.rows("SELECT count(*) AS streams FROM event_streams WHERE station_id = $1", station.station_id)
     assert row["streams"] == STREAMS_MAX
+    # those from before its last boot make room for new ones
+    await bench.owner("UPDATE event_streams SET opened_at = opened_at - interval '1 h' WHERE stream_id < 10")
+    await bench.owner(f"UPDATE stations SET booted_at = now() - interval '1 min' WHERE station_id = {station.station_id}")
+    assert await opened(bench, station, STREAMS_MAX)
+    rows = await bench.rows("SELECT stream_id FROM event_streams WHERE station_id = $1", station.station_id)
+    assert {row["stream_id"] for row in rows} == set(range(10, STREAMS_MAX + 1))
 
 
 async def test_a_long_token_of_ocpp_2_1_is_kept_as_unknown(bench: Bench) -> None:
@@ -187,3 +194,35 @@ async def test_states_in_device_events_are_those_of_the_connectors(bench: Bench)
         "station.status",
         "station.device_event",
     ]
+
+
+async def questions(bench: Bench) -> list[dict[str, Any]]:
+    return await bench.rows(
+        "SELECT action, parameters::text, status, requested_by, session_id FROM commands WHERE requested_by LIKE 'system:%'"
+    )
+
+
+async def test_a_station_is_asked_once_for_what_is_missing_of_an_ended_transaction(bench: Bench) -> None:
+    """Rule Y8; without gaps there is nothing to ask."""
+    station = (await bench.connect("S1")).station_id
+    for kind, seq_no in (("Started", 0), ("Updated", 1), ("Ended", 2)):
+        await bench.event(station, kind, seq_no, f"2026-03-01T10:0{seq_no}:00Z", transaction_ref="whole")
+    assert await questions(bench) == []
+    await bench.event(station, "Started", 0, "2026-03-01T11:00:00Z", transaction_ref="gap")
+    await bench.event(station, "Updated", 2, "2026-03-01T11:02:00Z", transaction_ref="gap")
+    assert await questions(bench) == [], "while it goes on, what is missing may still come"
+    for _ in range(2):
+        await bench.event(station, "Ended", 3, "2026-03-01T11:03:00Z", transaction_ref="gap")
+    (session,) = await bench.rows("SELECT session_id FROM sessions WHERE transaction_ref = 'gap'")
+    (question,) = await questions(bench)
+    assert (question["action"], json.loads(question["parameters"])) == ("GetTransactionStatus", {"transactionId": "gap"})
+    assert (question["status"], question["session_id"]) == ("queued", session["session_id"])
+
+
+async def test_a_replayed_end_asks_nothing_and_a_flood_of_ends_asks_little(bench: Bench) -> None:
+    station = (await bench.connect("S1")).station_id
+    await bench.event(station, "Ended", 7, "2026-03-01T11:03:00Z", transaction_ref="old", replayed=True)
+    assert await questions(bench) == []
+    for number in range(OWN_OPEN_MAX + 5):
+        await bench.event(station, "Ended", 7, "2026-03-01T11:03:00Z", transaction_ref=f"t{number}")
+    assert len(await questions(bench)) == OWN_OPEN_MAX

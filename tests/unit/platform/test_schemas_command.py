@@ -56,3 +56,20 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_mistakes_are_met_with_help(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], told: str) -> None:
     assert told in _error(capsys, *arguments)
+
+
+def test_long_comments_go_on_below_themselves(capsys: pytest.CaptureFixture[str]) -> None:
+    page = _output(capsys, "show", "2.1", "ReserveNow").split("\n")
+    assert max(map(len, page)) <= 120
+    start = next(index for index, line in enumerate(page) if line.startswith("    connectorType"))
+    column = page[start].index("reserve by type; standard: cCCS1")
+    assert page[start + 1][:column].isspace()
+    assert page[start + 1][column] != " "
+
+
+def test_help_tells_how_to_read_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["schemas", "--help"])
+    text = capsys.readouterr().out
+    assert "Show the messages of OCPP 1.6, 2.0.1 and 2.1" in text
+    assert "must be there" in text

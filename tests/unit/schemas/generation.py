@@ -1,4 +1,4 @@
-"""Valid payloads made from the type tables, and every way to break one at a single place."""
+"""Valid payloads made from the type tables, and every way to change one at a single place: to a limit, or beyond it."""
 
 import json
 import math
@@ -6,6 +6,8 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from schemas.tables import Node, VersionTable, version_table
 from tests.unit.schemas.published import PAYLOADS, Payload
@@ -17,7 +19,6 @@ _INT32 = (-(2**31), 2**31 - 1)
 _LETTERS = "abcXYZ019 -_:@.\u00fc\u20ac\U0001f50c"
 _TIMES = ("2024-02-29T23:59:59Z", "2031-01-01T00:00:00.123456+05:30", "1999-12-31T12:00:00.5-11:00")
 _LONGEST_LIST = 8
-_LONGEST_FAULTY_LIST = 100
 _LONGEST_TEXT = 3000
 
 
@@ -25,21 +26,22 @@ _LONGEST_TEXT = 3000
 class Case:
     """A payload with the row of the check that refuses it (VALID: none).
 
-    `formal` marks a broken `format`, which JSON Schema validators do not assert.
+    `change` tells what is special about it. `explained` names the entry of `explained_differences.EVERYWHERE` for which JSON
+    Schema decides otherwise.
     """
 
     payload: Payload
     row: int
-    fault: str
+    change: str
     value: Any
-    formal: bool = False
+    explained: str | None = None
 
     def text(self) -> bytes:
-        return json.dumps(self.value, ensure_ascii=False).encode()
+        return msgspec.json.encode(self.value)
 
 
-def cases(version: str, seed: int, *, valid: int, broken: int) -> Iterator[Case]:
-    """For every payload of a version: `valid` valid values, and each single fault of `broken` of them: of the smallest one,
+def cases(version: str, seed: int, *, valid: int, changed: int) -> Iterator[Case]:
+    """For every payload of a version: `valid` valid values, and each single change of `changed` of them: of the smallest one,
     of the fullest one and of random ones."""
     chance = random.Random(seed)
     for payload in (payload for payload in PAYLOADS if payload.version == version):
@@ -50,8 +52,12 @@ def cases(version: str, seed: int, *, valid: int, broken: int) -> Iterator[Case]
         values = [Generator(table, chance, share).value(root) for share in shares]
         for value in values:
             yield Case(payload, VALID, "none", value)
-        for value in values[:broken]:
-            yield from _broken(payload, table, root, value)
+        if any(field["required"] for field in root["fields"]):
+            yield Case(payload, MISSING, "null for the payload", None)
+        else:
+            yield Case(payload, VALID, "null for the payload", None, "null")
+        for value in values[:changed]:
+            yield from _changed(payload, table, root, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,53 +118,57 @@ class Generator:
         return "".join(self.chance.choices(_LETTERS, k=length))
 
 
-def _broken(payload: Payload, table: VersionTable, root: Node, value: Any) -> Iterator[Case]:
-    """Every single fault of `value`; each case shares the one object, changed while it is looked at."""
+def _changed(payload: Payload, table: VersionTable, root: Node, value: Any) -> Iterator[Case]:
+    """Every single change of `value`."""
     holder = {"value": value}
 
     def replace(new: Any) -> None:
         holder["value"] = new
 
-    for fault, row, formal in _faults(table, root, value, replace, ""):
+    for change, row, explained in _changes(table, root, value, replace, ""):
         whole = holder["value"]
         if whole is None:
-            continue  # null for a whole payload stands for an empty object
+            continue  # null for a whole payload is a case of its own
         row = row if isinstance(whole, dict) else FRAME
-        yield Case(payload, row, fault, json.loads(json.dumps(whole)), formal)
+        yield Case(payload, row, change, msgspec.json.decode(msgspec.json.encode(whole)), explained)
 
 
-Fault = tuple[str, int, bool]
+Change = tuple[str, int, str | None]
 
 
-def _faults(table: VersionTable, node: Node, value: Any, put: Callable[[Any], None], path: str) -> Iterator[Fault]:
-    """Puts each faulty value in place, yields what is wrong with it, and puts the right one back."""
+def _changes(table: VersionTable, node: Node, value: Any, put: Callable[[Any], None], path: str) -> Iterator[Change]:
+    """Puts each other value in place, yields what is special about it, and puts the first one back."""
     if node["t"] == "ref":
         node = table["types"][node["name"]]
-    for name, row, faulty, formal in _replacements(node, value):
-        put(faulty)
-        yield f"{name} at {path or '/'}", row, formal
+    for name, row, other, explained in _replacements(node, value):
+        put(other)
+        yield f"{name} at {path or '/'}", row, explained
     put(value)
     if node["t"] == "object":
-        yield from _member_faults(table, node, value, path)
+        yield from _member_changes(table, node, value, path)
     elif node["t"] == "array":
         for index, element in enumerate(value[:2]):
-            yield from _faults(table, node["items"], element, _setter(value, index), f"{path}/{index}")
+            yield from _changes(table, node["items"], element, _setter(value, index), f"{path}/{index}")
 
 
-def _member_faults(table: VersionTable, node: Node, value: dict[str, Any], path: str) -> Iterator[Fault]:
-    value["noSuchMember"] = 1
-    yield f"extra member in {path or '/'}", UNKNOWN, False
-    del value["noSuchMember"]
+def _member_changes(table: VersionTable, node: Node, value: dict[str, Any], path: str) -> Iterator[Change]:
+    for extra in _extra_members(node):
+        value[extra] = 1
+        yield f"extra member {extra} in {path or '/'}", UNKNOWN, None
+        del value[extra]
     if node["custom_data"]:
         custom = value.get("customData")
         for name, row, faulty in (
             ("customData without vendorId", MISSING, {"other": 1}),
             ("customData is a list", TYPE, []),
             ("vendorId is a number", TYPE, {"vendorId": 1}),
+            ("customData is null", TYPE, None),
+            ("vendorId is null", TYPE, {"vendorId": None}),
             ("vendorId too long", VALUE, {"vendorId": "v" * 256}),
+            ("vendorId at the limit", VALID, {"vendorId": "v" * 255}),
         ):
             value["customData"] = faulty
-            yield f"{name} in {path or '/'}", row, False
+            yield f"{name} in {path or '/'}", row, None
         if custom is None:
             del value["customData"]
         else:
@@ -169,9 +179,18 @@ def _member_faults(table: VersionTable, node: Node, value: dict[str, Any], path:
             continue
         if field["required"]:
             present = value.pop(name)
-            yield f"missing {path}/{name}", MISSING, False
+            yield f"missing {path}/{name}", MISSING, None
             value[name] = present
-        yield from _faults(table, field["type"], value[name], _setter(value, name), f"{path}/{name}")
+        yield from _changes(table, field["type"], value[name], _setter(value, name), f"{path}/{name}")
+
+
+def _extra_members(node: Node) -> Iterator[str]:
+    """Names that are not there: one of its own, and one that is there in another case."""
+    names = {field["name"] for field in node["fields"]}
+    yield "noSuchMember"
+    yield from [upper for name in names if (upper := name[0].upper() + name[1:]) not in names][:1]
+    if not node["custom_data"]:
+        yield "customData"
 
 
 def _setter(holder: Any, key: Any) -> Callable[[Any], None]:
@@ -192,30 +211,67 @@ _OTHER_TYPES: dict[str, tuple[Any, ...]] = {
 }
 
 
-def _replacements(node: Node, value: Any) -> Iterator[tuple[str, int, Any, bool]]:
+_FORMS: dict[str, tuple[tuple[int, str, str | None], ...]] = {
+    "date-time": (
+        (VALID, "2016-12-31t23:59:60z", None),
+        (VALID, "2024-02-29T00:00:00.123456789012-23:59", None),
+        (VALID, "2024-01-01T00:00:00", "no zone"),
+        (VALID, "2024-06-01T10:00:60Z", "second 60"),
+        (VALUE, "", None),
+        (VALUE, "now", None),
+        (VALUE, "2024-01-01", None),
+        (VALUE, "2023-02-29T00:00:00Z", None),
+        (VALUE, "2024-01-01T24:00:00Z", None),
+        (VALUE, "2024-01-01 00:00:00Z", None),
+        (VALUE, "2024-01-01T00:00:00+0100", None),
+        (VALUE, f"2024-01-01T00:00:00.{'0' * 64}Z", "long time"),
+    ),
+    "uri": (
+        (VALID, "urn:x:y", None),
+        (VALUE, "x:", "empty URI"),
+        (VALUE, "", None),
+        (VALUE, "//example.org/a", None),
+        (VALUE, "http://example.org/a b", None),
+        (VALUE, "http://example.org/%zz", None),
+    ),
+}
+
+
+def _replacements(node: Node, value: Any) -> Iterator[tuple[str, int, Any, str | None]]:
     for other in _OTHER_TYPES[node["t"]]:
-        yield f"{json.dumps(other)} for {node['t']}", TYPE, other, False
+        yield f"{json.dumps(other)} for {node['t']}", TYPE, other, None
     match node:
         case {"t": "array"}:
             least, most = node.get("min", 0), node.get("max")
+            yield "fewest elements", VALID, value[:least], None
             if least:
-                yield "too few elements", COUNT, value[: least - 1], False
-            if most is not None and most <= _LONGEST_FAULTY_LIST:
-                yield "too many elements", COUNT, [value[0]] * (most + 1), False
-        case {"t": "string", "enum": [first, *_]}:
-            yield "outside the enumeration", VALUE, "noSuchValue", False
-            yield "empty text for an enumeration", VALUE, "", False
-            if first.swapcase() not in node["enum"]:
-                yield "enumeration value in other case", VALUE, first.swapcase(), False
-        case {"t": "string", "format": str()}:
-            yield "bad form", VALUE, "not in this form", True
+                yield "too few elements", COUNT, value[: least - 1], None
+            if most is not None and value:
+                yield "most elements", VALID, value[:1] * most, None
+                yield "too many elements", COUNT, value[:1] * (most + 1), None
+        case {"t": "string", "enum": [first, *_] as values}:
+            yield "last of the enumeration", VALID, values[-1], None
+            yield "outside the enumeration", VALUE, "noSuchValue", None
+            yield "empty text for an enumeration", VALUE, "", None
+            yield "blank after a value of the enumeration", VALUE, f"{first} ", None
+            if first.swapcase() not in values:
+                yield "enumeration value in other case", VALUE, first.swapcase(), None
+        case {"t": "string", "format": form}:
+            for row, text, explained in _FORMS[form]:
+                yield f"{text!r} for {form}", row, text, explained
         case {"t": "string", "max": most}:
-            yield "too long", VALUE, "\U0001f50c" * (most + 1), False
+            yield "empty", VALID, "", None
+            yield "at the limit", VALID, "\U0001f50c" * most, None
+            yield "too long", VALUE, "\U0001f50c" * (most + 1), None
         case {"t": "integer"}:
-            yield "below the range", VALUE, node.get("min", _INT32[0]) - 1, False
-            yield "above the range", VALUE, node.get("max", _INT32[1]) + 1, False
+            least, most = node.get("min", _INT32[0]), node.get("max", _INT32[1])
+            yield "least of the range", VALID, least, None
+            yield "most of the range", VALID, most, None
+            yield "below the range", VALUE, least - 1, None
+            yield "above the range", VALUE, most + 1, None
+            yield "fraction of zero", TYPE, float(least), "2.0"
         case {"t": "number"}:
             if "min" in node:
-                yield "below the range", VALUE, node["min"] - 0.5, False
+                yield "below the range", VALUE, node["min"] - 0.5, None
             if "max" in node:
-                yield "above the range", VALUE, node["max"] + 0.5, False
+                yield "above the range", VALUE, node["max"] + 0.5, None
