@@ -52,7 +52,7 @@ class ChargingStation:
         return session
 
     def has_no_session(self) -> bool:
-        return self.api.sessions(self.identity) == []
+        return not self.api.sessions(self.identity)
 
     def events(self, kind: str, command: Any = None) -> list[Any]:
         """What the station told, of one kind, oldest first; with a command: what followed it."""
@@ -201,7 +201,7 @@ class Transaction:
 
     def ended(self, trigger: str, reason: str | None = None, *, token: str | None = None, **more: Any) -> None:
         """The end; the session is completed with the energy of the meter."""
-        stopped = {} if reason is None else {"stoppedReason": reason}
+        stopped: dict[str, Any] = {} if reason is None else {"stoppedReason": reason}
         begun = self.session()["start_meter_wh"]
         self.event("Ended", trigger, token=token, samples=self.register("Transaction.End"), **stopped, **more)
         session = self.session()
@@ -214,7 +214,7 @@ class Transaction:
         return session
 
 
-def _state(state: str | None) -> dict[str, str]:
+def _state(state: str | None) -> dict[str, Any]:
     return {} if state is None else {"chargingState": state}
 
 

@@ -13,7 +13,7 @@ from tests.conformance.scene import at
 _ids = count(900)
 
 
-def _message(number: int = 1, **more: object) -> dict[str, Any]:
+def _message(number: int = 1, /, **more: object) -> dict[str, Any]:
     content = {"format": "UTF8", "language": "en", "content": "Welcome, bienvenue, 欢迎"}
     return {"id": number, "priority": "NormalCycle", "message": content, **more}
 
@@ -57,7 +57,7 @@ def test_tc_o_05_clear_unknown(station: ChargingStation) -> None:
     station.ordered("ClearDisplayMessage", {"id": 77}, {"status": "Unknown"}, "rejected")
 
 
-def _while_charging(station: ChargingStation, **more: object) -> None:
+def _while_charging(station: ChargingStation, **more: str) -> None:
     transaction = station.charging()
     _set(station, _message(transactionId=transaction.id, **more))
     transaction.ended("StopAuthorized", "Local", token=station.card)

@@ -26,13 +26,14 @@ _LONGEST_TEXT = 3000
 class Case:
     """A payload with the row of the check that refuses it (VALID: none).
 
-    `change` tells what is special about it. `explained` names the entry of `explained_differences.EVERYWHERE` for which JSON
-    Schema decides otherwise.
+    `change` tells what is special about it, and `path` where that is, as a JSON pointer. `explained` names the entry of
+    `explained_differences.EVERYWHERE` for which JSON Schema decides otherwise.
     """
 
     payload: Payload
     row: int
     change: str
+    path: str
     value: Any
     explained: str | None = None
 
@@ -51,11 +52,11 @@ def cases(version: str, seed: int, *, valid: int, changed: int) -> Iterator[Case
         shares = [0.0, 1.0, *(chance.random() for _ in range(valid - 2))]
         values = [Generator(table, chance, share).value(root) for share in shares]
         for value in values:
-            yield Case(payload, VALID, "none", value)
+            yield Case(payload, VALID, "none", "", value)
         if any(field["required"] for field in root["fields"]):
-            yield Case(payload, MISSING, "null for the payload", None)
+            yield Case(payload, MISSING, "null for the payload", "", None)
         else:
-            yield Case(payload, VALID, "null for the payload", None, "null")
+            yield Case(payload, VALID, "null for the payload", "", None, "null")
         for value in values[:changed]:
             yield from _changed(payload, table, root, value)
 
@@ -125,15 +126,15 @@ def _changed(payload: Payload, table: VersionTable, root: Node, value: Any) -> I
     def replace(new: Any) -> None:
         holder["value"] = new
 
-    for change, row, explained in _changes(table, root, value, replace, ""):
+    for change, path, row, explained in _changes(table, root, value, replace, ""):
         whole = holder["value"]
         if whole is None:
             continue  # null for a whole payload is a case of its own
         row = row if isinstance(whole, dict) else FRAME
-        yield Case(payload, row, change, msgspec.json.decode(msgspec.json.encode(whole)), explained)
+        yield Case(payload, row, change, path, msgspec.json.decode(msgspec.json.encode(whole)), explained)
 
 
-Change = tuple[str, int, str | None]
+Change = tuple[str, str, int, str | None]
 
 
 def _changes(table: VersionTable, node: Node, value: Any, put: Callable[[Any], None], path: str) -> Iterator[Change]:
@@ -142,7 +143,7 @@ def _changes(table: VersionTable, node: Node, value: Any, put: Callable[[Any], N
         node = table["types"][node["name"]]
     for name, row, other, explained in _replacements(node, value):
         put(other)
-        yield f"{name} at {path or '/'}", row, explained
+        yield name, path, row, explained
     put(value)
     if node["t"] == "object":
         yield from _member_changes(table, node, value, path)
@@ -151,24 +152,27 @@ def _changes(table: VersionTable, node: Node, value: Any, put: Callable[[Any], N
             yield from _changes(table, node["items"], element, _setter(value, index), f"{path}/{index}")
 
 
+_CUSTOM_DATA = (
+    ("without vendorId", "/customData/vendorId", MISSING, {"other": 1}),
+    ("a list", "/customData", TYPE, []),
+    ("null", "/customData", TYPE, None),
+    ("a number", "/customData/vendorId", TYPE, {"vendorId": 1}),
+    ("null", "/customData/vendorId", TYPE, {"vendorId": None}),
+    ("too long", "/customData/vendorId", VALUE, {"vendorId": "v" * 256}),
+    ("at the limit", "/customData/vendorId", VALID, {"vendorId": "v" * 255}),
+)
+
+
 def _member_changes(table: VersionTable, node: Node, value: dict[str, Any], path: str) -> Iterator[Change]:
     for extra in _extra_members(node):
         value[extra] = 1
-        yield f"extra member {extra} in {path or '/'}", UNKNOWN, None
+        yield "extra member", f"{path}/{extra}", UNKNOWN, None
         del value[extra]
     if node["custom_data"]:
         custom = value.get("customData")
-        for name, row, faulty in (
-            ("customData without vendorId", MISSING, {"other": 1}),
-            ("customData is a list", TYPE, []),
-            ("vendorId is a number", TYPE, {"vendorId": 1}),
-            ("customData is null", TYPE, None),
-            ("vendorId is null", TYPE, {"vendorId": None}),
-            ("vendorId too long", VALUE, {"vendorId": "v" * 256}),
-            ("vendorId at the limit", VALID, {"vendorId": "v" * 255}),
-        ):
-            value["customData"] = faulty
-            yield f"{name} in {path or '/'}", row, None
+        for name, at, row, other in _CUSTOM_DATA:
+            value["customData"] = other
+            yield name, path + at, row, None
         if custom is None:
             del value["customData"]
         else:
@@ -179,7 +183,7 @@ def _member_changes(table: VersionTable, node: Node, value: dict[str, Any], path
             continue
         if field["required"]:
             present = value.pop(name)
-            yield f"missing {path}/{name}", MISSING, None
+            yield "missing", f"{path}/{name}", MISSING, None
             value[name] = present
         yield from _changes(table, field["type"], value[name], _setter(value, name), f"{path}/{name}")
 
