@@ -53,8 +53,9 @@ def cases(version: str, seed: int, *, valid: int, changed: int) -> Iterator[Case
         values = [Generator(table, chance, share).value(root) for share in shares]
         for value in values:
             yield Case(payload, VALID, "none", "", value)
-        if any(field["required"] for field in root["fields"]):
-            yield Case(payload, MISSING, "null for the payload", "", None)
+        required = [field["name"] for field in root["fields"] if field["required"]]
+        if required:
+            yield Case(payload, MISSING, "null for the payload", f"/{required[0]}", None)
         else:
             yield Case(payload, VALID, "null for the payload", "", None, "null")
         for value in values[:changed]:
@@ -152,7 +153,7 @@ def _changes(table: VersionTable, node: Node, value: Any, put: Callable[[Any], N
             yield from _changes(table, node["items"], element, _setter(value, index), f"{path}/{index}")
 
 
-_CUSTOM_DATA = (
+_CUSTOM_DATA: tuple[tuple[str, str, int, Any], ...] = (
     ("without vendorId", "/customData/vendorId", MISSING, {"other": 1}),
     ("a list", "/customData", TYPE, []),
     ("null", "/customData", TYPE, None),

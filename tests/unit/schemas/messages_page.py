@@ -67,18 +67,19 @@ _DIRECTION: Final = re.compile(r" (Station|CSMS|Charge point|Central system) to 
 _INTRODUCTION: Final = """\
 # The messages of OCPP {dialect}
 
-{count} messages: {up} from charge points, {down} to them. Every one is checked against its definition in both directions, natively and
-before anything else looks at it: what a charge point sends and answers, and what is sent and answered to it.
+{count} messages: {up} from charge points, {down} to them. Every one is checked against its definition in both directions, natively
+and before anything else looks at it: what a charge point sends and answers, and what is sent and answered to it.
 `csms schemas show {dialect} NAME` prints a definition, `csms schemas json {dialect} NAME` its JSON Schema.
 
-This page is made from the code and from one line per message (`python -m tests.unit.schemas.messages_page`); a test keeps them in step.
+This page is made from the code and from one line per message (`python -m tests.unit.schemas.messages_page`); a test keeps them
+in step.
 
 ## From charge points
 
-Kept as an *event* means: the whole message, with its time, at `GET /api/v1/chargepoints/{{id}}/events?type=…`; one that names a command as
-its cause also at `?command_id=…`. *Sessions* with their readings are at `GET /api/v1/sessions`, the state of a *charge point* and its
-*connectors* at `GET /api/v1/chargepoints/{{id}}`. Readings outside of sessions, and the device model, are stored but not yet shown.
-Messages that break their definition, and what becomes of those that carry money (€), are in
+Kept as an *event* means: the whole message, with its time, at `GET /api/v1/chargepoints/{{id}}/events?type=…`; one that names a
+command as its cause also at `?command_id=…`. *Sessions* with their readings are at `GET /api/v1/sessions`, the state of a
+*charge point* and its *connectors* at `GET /api/v1/chargepoints/{{id}}`. Readings outside of sessions, and the device model, are
+stored but not yet shown. Messages that break their definition, and what becomes of those that carry money (€), are in
 [tolerance.md](../operations/tolerance.md).
 """
 

@@ -58,7 +58,7 @@ def test_every_difference_has_a_reason_and_is_real() -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_same_verdict_on_generated_payloads(version: str) -> None:
-    """The native validator refuses by the right row with its code and the place, and it, our JSON schemas and the published ones judge alike."""
+    """The native validator refuses by the right row, with its code and the place. It, our schemas and the published ones agree."""
     changed, least = CHANGED[version]
     codes = CODES[version != "ocpp1.6"]
     catalogue = Catalogue(native_tables())
