@@ -179,6 +179,21 @@ class Settings:
     )
     hold_authorize_s: int = _setting(10, _integer(1, 600), "The same for Authorize, before it is answered with an error")
     call_timeout_s: int = _setting(30, _integer(1, 3600), "Seconds that a station has to answer a command")
+    session_silence_s: int = _setting(
+        3600,
+        _integer(60, 604_800),
+        "Seconds without a message of a running session after which its station is asked about it",
+    )
+    session_settle_s: int = _setting(
+        120,
+        _integer(1, 86_400),
+        "Seconds that a station has after it came back or booted to go on with its sessions before it is asked about them",
+    )
+    session_give_up_s: int = _setting(
+        259_200,
+        _integer(3600, 31_536_000),
+        "Seconds without a message of a running session after which it is closed as incomplete; a stop that comes later counts",
+    )
     ping_interval_s: int = _setting(45, _integer(5, 3600), "Seconds of silence after which a station is sent a ping")
     pong_timeout_s: int = _setting(30, _integer(1, 3600), "Seconds that a station has to answer a ping")
     heartbeat_interval_s: int = _setting(

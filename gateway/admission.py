@@ -10,9 +10,8 @@ import trio
 
 from csms.domain.operations import Connected, ConnectStation, DisconnectStation
 from csms.ledger import LedgerClosed, LedgerFull
-from csms.store import Connection as DatabaseConnection
 from csms.store import StoreUnavailable
-from csms.store.stations import StationRecord, find_station
+from csms.store.stations import StationRecord
 from csms.tenants import TenantConfig
 from gateway import handshake
 from gateway.handshake import BadCredentials, BadRequest, Credentials, Rejection, Target, Upgrade
@@ -218,11 +217,8 @@ class Admission:
         return _Authenticated(tenant, record, BASIC_OVER_PLAIN)
 
     async def _look_up(self, tenant: TenantConfig, identity: str) -> StationRecord | None:
-        async def work(conn: DatabaseConnection) -> StationRecord | None:
-            return await find_station(conn, tenant.tenant_id, identity)
-
         async with self._running:
-            return await self._services.database.unit(work)
+            return await self._services.store.find_station(tenant.tenant_id, identity)
 
     @property
     def _hashes_crowded(self) -> bool:

@@ -6,7 +6,7 @@ import errno
 import resource
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 import trio
@@ -21,6 +21,37 @@ NO_ROOM_PAUSE_S: Final = 0.1
 _NO_ROOM: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 Serve = Callable[[socket.socket, str], Awaitable[None]]
+"""Serves one socket until it is over; the address is the peer's."""
+
+
+class Entrance(Protocol):
+    """Where stations come in."""
+
+    @property
+    def urls(self) -> list[str]:
+        """Where they connect to, without their identity."""
+        ...
+
+    async def accept(self, connections: trio.Nursery, serve: Serve) -> None:
+        """Start `serve` in `connections` for each that comes. Runs until cancelled, then nobody comes in any more."""
+        ...
+
+
+class Listeners:
+    """The entrance of the network: listening sockets."""
+
+    def __init__(self, host: str, port: int) -> None:
+        """Raises OSError when the port cannot be had."""
+        self._sockets = open_listeners(host, port)
+
+    @property
+    def urls(self) -> list[str]:
+        return [url_of(listener) for listener in self._sockets]
+
+    async def accept(self, connections: trio.Nursery, serve: Serve) -> None:
+        async with trio.open_nursery() as nursery:
+            for listener in self._sockets:
+                nursery.start_soon(accept_connections, listener, connections, serve)
 
 
 def open_listeners(host: str, port: int) -> list[socket.socket]:

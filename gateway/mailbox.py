@@ -11,9 +11,8 @@ import structlog
 import trio
 
 from csms.bus import Bus, BusUnavailable
-from csms.store import Connection as DatabaseConnection
-from csms.store import Database, StoreUnavailable
-from csms.store.command_records import CommandRecord, load_command, queued_for_process
+from csms.store import StoreUnavailable
+from csms.store.gateway_store import GatewayStore
 from gateway.calls import OutgoingCalls
 from gateway.closing import CloseReason
 from gateway.connection import contained
@@ -50,9 +49,9 @@ Poke = TypeVar("Poke", CommandPoke, DisconnectOrder)
 class Mailbox:
     """Brings commands to the stations and tells waiters of their ends."""
 
-    def __init__(self, bus: Bus, database: Database, process_id: UUID) -> None:
+    def __init__(self, bus: Bus, store: GatewayStore, process_id: UUID) -> None:
         self._bus = bus
-        self._database = database
+        self._store = store
         self._process_id = process_id
         self._notices, self._unsent_notices = trio.open_memory_channel[UUID](MOST_NOTICES)
 
@@ -89,16 +88,12 @@ class Mailbox:
                 await trio.sleep(RETRY_S)
 
     async def _order(self, pokes: list[CommandPoke], calls: OutgoingCalls) -> None:
-        async def work(conn: DatabaseConnection) -> list[CommandRecord | None]:
-            return [await load_command(conn, poke.tenant_id, poke.command_id) for poke in pokes]
-
         try:
-            records = await self._database.unit(work)
+            records = await self._store.load_commands([(poke.tenant_id, poke.command_id) for poke in pokes])
         except StoreUnavailable:
             return  # the sweep finds them when the store is back
         for record in records:
-            if record is not None:
-                calls.order(record)
+            calls.order(record)
 
     async def _take_disconnects(self, registry: Registry) -> None:
         while True:
@@ -114,12 +109,9 @@ class Mailbox:
                 await trio.sleep(RETRY_S)
 
     async def _sweep(self, calls: OutgoingCalls) -> None:
-        async def work(conn: DatabaseConnection) -> list[CommandRecord]:
-            return await queued_for_process(conn, self._process_id)
-
         while True:
             try:
-                for record in await self._database.unit(work):
+                for record in await self._store.queued_commands(self._process_id):
                     calls.order(record)
             except StoreUnavailable:
                 log.debug("gateway.command_sweep_failed")

@@ -14,9 +14,9 @@ from csms.bus import Bus, BusUnavailable
 from csms.clock import Clock, Ids
 from csms.domain.operations import OperationFailed, Orphaned, Registration
 from csms.domain.times import deviations
-from csms.store import Connection as DatabaseConnection
-from csms.store import Database, StoreUnavailable
-from csms.store.replay_records import REPLAYS_TOPIC, ReplayError, ReplayRecord, claim_replays, finish_replay, replayed_topic
+from csms.store import StoreUnavailable
+from csms.store.gateway_store import GatewayStore
+from csms.store.replay_records import REPLAYS_TOPIC, ReplayError, ReplayRecord, replayed_topic
 from csms.tenants import TenantConfig, TenantDirectory
 from gateway import metrics
 from gateway.effects import Commit, Effect, Refuse, Reply
@@ -58,7 +58,7 @@ class QuarantineReplay:
     def __init__(
         self,
         bus: Bus,
-        database: Database,
+        store: GatewayStore,
         submission: Submission,
         catalogue: Catalogue,
         tolerance: Tolerance,
@@ -69,7 +69,7 @@ class QuarantineReplay:
         process_id: UUID,
     ) -> None:
         self._bus = bus
-        self._database = database
+        self._store = store
         self._submission = submission
         self._catalogue = catalogue
         self._tolerance = tolerance
@@ -92,11 +92,8 @@ class QuarantineReplay:
                 await trio.sleep(SWEEP_S)
 
     async def _work(self) -> None:
-        async def claim(conn: DatabaseConnection) -> list[ReplayRecord]:
-            return await claim_replays(conn, self._process_id, AT_ONCE)
-
         try:
-            while records := await self._database.unit(claim):
+            while records := await self._store.claim_replays(self._process_id, AT_ONCE):
                 async with trio.open_nursery() as nursery:
                     for record in records:
                         nursery.start_soon(self._replay, record)
@@ -107,12 +104,8 @@ class QuarantineReplay:
         outcome = await self._take(record)
         if outcome is None:
             return
-
-        async def finish(conn: DatabaseConnection) -> None:
-            await finish_replay(conn, record, outcome)
-
         try:
-            await self._database.unit(finish)
+            await self._store.finish_replay(record, outcome)
             await self._bus.publish(replayed_topic(record.replay_id), b"")
         except (StoreUnavailable, BusUnavailable) as error:
             # the claim runs out and somebody does it again; whoever waits looks for himself

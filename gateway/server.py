@@ -12,7 +12,7 @@ from gateway.admission import Admission
 from gateway.calls import OutgoingCalls
 from gateway.drain import drain, leave
 from gateway.inbound import InboundCalls
-from gateway.listener import accept_connections, open_listeners, raise_file_limit, url_of
+from gateway.listener import Entrance, Listeners, raise_file_limit
 from gateway.mailbox import Mailbox
 from gateway.memory import collector_settings, freeze_after_ramps, watch_loop_lag
 from gateway.quarantine_replay import QuarantineReplay
@@ -20,7 +20,7 @@ from gateway.reception import Reception
 from gateway.registry import Registry
 from gateway.services import GatewayServices
 from gateway.submission import Submission
-from gateway.sweeper import Sweeper
+from gateway.sweeper import Reconciliation, Sweeper
 from gateway.tolerance import Tolerance
 from gateway.unanswered import UnansweredMessages
 from gateway.versions import Version
@@ -40,19 +40,20 @@ async def run_gateway(
     *,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
     versions: Mapping[str, Version] = VERSIONS,
+    entrance: Entrance | None = None,
 ) -> None:
     """Serve stations until `shutdown`, then drain and return. `started()` gives the URLs that stations connect to.
 
-    Raises OSError when the port cannot be had. The ledger must run until this has returned.
+    `entrance` None: the port of the settings; raises OSError when it cannot be had. The ledger must run until this has returned.
     """
     settings = services.settings
     log.info("gateway.file_limit", files=raise_file_limit())
-    listeners = open_listeners(settings.ocpp_host, settings.ocpp_port)
+    entrance = entrance or Listeners(settings.ocpp_host, settings.ocpp_port)
     catalogue = _native.Catalogue(native_tables())
     tolerance = Tolerance(catalogue, services.tenants)
     submission = Submission(services.ledger)
     registry = Registry(submission, services.clock)
-    mailbox = Mailbox(services.bus, services.database, services.process_id)
+    mailbox = Mailbox(services.bus, services.store, services.process_id)
     calls = OutgoingCalls(
         submission,
         services.clock,
@@ -74,7 +75,7 @@ async def run_gateway(
     )
     replay = QuarantineReplay(
         services.bus,
-        services.database,
+        services.store,
         submission,
         catalogue,
         tolerance,
@@ -92,6 +93,9 @@ async def run_gateway(
         services.ledger,
         services.clock,
         services.process_id,
+        reconciliation=Reconciliation(
+            silence_s=settings.session_silence_s, settle_s=settings.session_settle_s, give_up_s=settings.session_give_up_s
+        ),
         ping_interval_s=settings.ping_interval_s,
         pong_timeout_s=settings.pong_timeout_s,
     )
@@ -118,10 +122,9 @@ async def run_gateway(
                     handshake_timeout_s=settings.handshake_timeout_s,
                 )
                 async with trio.open_nursery() as doors:
-                    for listener in listeners:
-                        doors.start_soon(accept_connections, listener, connections, reception.serve)
+                    doors.start_soon(entrance.accept, connections, reception.serve)
                     services.health.report("gateway", "ok")
-                    task_status.started([url_of(listener) for listener in listeners])
+                    task_status.started(entrance.urls)
                     await shutdown.wait()
                     admission.draining = True
                     services.health.report("gateway", "degraded", "draining")

@@ -11,19 +11,19 @@ from csms.credentials import StationPasswords
 from csms.health import HealthRegistry
 from csms.ledger import Ledger
 from csms.settings import Settings
-from csms.store import Database
+from csms.store.gateway_store import GatewayStore
 from csms.tenants import TenantDirectory
 
 
 @dataclass(frozen=True)
 class GatewayServices:
-    """`database` is the store's gateway role; `process_id` names this process in the database and on the bus."""
+    """`process_id` names this process in the database and on the bus."""
 
     settings: Settings
     clock: Clock
     ids: Ids
     ledger: Ledger
-    database: Database
+    store: GatewayStore
     bus: Bus
     tenants: TenantDirectory
     passwords: StationPasswords

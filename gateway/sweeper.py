@@ -8,13 +8,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import trio
 
 from csms.clock import Clock
-from csms.domain.operations import SeeStations
+from csms.domain.operations import ReconcileSessions, SeeStations
 from csms.ledger import Ledger
 from gateway.calls import OutgoingCalls
 from gateway.closing import CloseReason
@@ -31,7 +31,17 @@ FIRST_CALL_AFTER_S: Final = 10.0
 """Seconds of silence on a new connection after which our own CALLs may leave (rules B7, B10)."""
 SEEN_EVERY_S: Final = 10.0
 SEEN_BATCH: Final = 5_000
+RECONCILE_EVERY_S: Final = 15.0
+"""How often sessions in doubt are looked for; each look takes up 100 at most."""
 LIVENESS_EVERY_S: Final = 5.0
+
+
+class Reconciliation(NamedTuple):
+    """When a session is in doubt, in seconds (`csms.domain.operations.ReconcileSessions`)."""
+
+    silence_s: float
+    settle_s: float
+    give_up_s: float
 
 
 class Sweeper:
@@ -47,6 +57,7 @@ class Sweeper:
         clock: Clock,
         process_id: UUID,
         *,
+        reconciliation: Reconciliation,
         ping_interval_s: float,
         pong_timeout_s: float,
     ) -> None:
@@ -57,12 +68,15 @@ class Sweeper:
         self._ledger = ledger
         self._clock = clock
         self._process_id = process_id
+        self._reconciliation = reconciliation
         self._ping_interval_s = ping_interval_s
         self._pong_timeout_s = pong_timeout_s
         self._liveness_every_s = min(LIVENESS_EVERY_S, ping_interval_s / 4, pong_timeout_s / 4)
         self._next_liveness = 0.0
         self._next_seen = 0.0
         self._seen_under_way = 0
+        self._next_reconciliation = 0.0
+        self._reconciling = False
 
     async def run(self) -> None:
         """Runs until cancelled."""
@@ -82,6 +96,9 @@ class Sweeper:
                 self._next_seen = now + SEEN_EVERY_S
                 self._registry.drop_forgotten(now)
                 await self._see_stations()
+            if now >= self._next_reconciliation and not self._reconciling:
+                self._next_reconciliation = now + RECONCILE_EVERY_S
+                self._reconcile()
 
     def _close_held(self, now: float) -> None:
         most = int(STORE_AWAY_CLOSES_PER_SECOND * TICK_S)
@@ -131,6 +148,22 @@ class Sweeper:
                 seen.append((*connection.station.key, wall - timedelta(seconds=monotonic - heard)))
         for start in range(0, len(seen) or 1, SEEN_BATCH):
             self._report_seen(seen[start : start + SEEN_BATCH])
+
+    def _reconcile(self) -> None:
+        self._reconciling = True
+        when = self._reconciliation
+        operation = ReconcileSessions(
+            tenant_id=0,
+            station_id=0,
+            process_id=self._process_id,
+            silence_s=when.silence_s,
+            settle_s=when.settle_s,
+            give_up_s=when.give_up_s,
+        )
+        self._submission.submit(operation, self._reconciled)
+
+    def _reconciled(self, outcome: object) -> None:
+        self._reconciling = False
 
     def _report_seen(self, seen: list[tuple[int, int, datetime]]) -> None:
         self._seen_under_way += 1

@@ -31,6 +31,7 @@ from csms.ledger import Ledger
 from csms.secret import STATION_PASSWORD_PEPPER, TRANSACTION_ID_PERMUTATION, RootSecret
 from csms.settings import Settings
 from csms.store import check_schema, migrate, open_store
+from csms.store.ledger_transaction import PostgresLedgerStore
 from csms.store.maintenance import maintain
 from csms.store.tenants import keep_fresh, refresh_tenants
 from csms.tenants import TenantDirectory
@@ -150,7 +151,7 @@ async def _open_services(database: OpenDatabase, settings: Settings, secret: Roo
             store=store,
             bus=bus,
             ledger=Ledger(
-                store.gateway,
+                PostgresLedgerStore(store.gateway),
                 tenants,
                 clock,
                 ids,

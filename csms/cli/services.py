@@ -14,6 +14,7 @@ from csms.ledger import Ledger
 from csms.secret import RootSecret
 from csms.settings import Settings
 from csms.store import Store
+from csms.store.gateway_store import PostgresGatewayStore
 from csms.tenants import TenantDirectory
 
 if TYPE_CHECKING:  # a process loads the part that it runs, not the other
@@ -45,7 +46,7 @@ class Services:
             clock=self.clock,
             ids=self.ids,
             ledger=self.ledger,
-            database=self.store.gateway,
+            store=PostgresGatewayStore(self.store.gateway),
             bus=self.bus,
             tenants=self.tenants,
             passwords=self.passwords,

@@ -61,9 +61,29 @@ def fold_stop(session: SessionState, op: StopTransaction) -> None:
 
 def supersede(session: SessionState) -> None:
     """Another start on the same connector: the stop of this one is missing (rule X4)."""
+    close_without_stop(session, "superseded")
+
+
+def close_without_stop(session: SessionState, why: str) -> None:
+    """The stop will not come: the session ends where it was last known (rule Y8). A stop that comes after all counts.
+
+    `why`, kept as a flag: superseded, reconciled (its station does not know it any more), given_up, closed_by_operator.
+    """
     session.status = "incomplete"
-    session.flag("superseded")
+    session.flag(why)
     session.flag("stop_missing")
+    session.stop_time = session.last_meter_time
+    session.stop_meter_wh = session.last_meter_wh
+
+
+def fold_late_register(session: SessionState, wh: Decimal, ts: datetime) -> None:
+    """A reading of the register that came after its OCPP 1.6 session was closed without a stop."""
+    if session.status != "incomplete" or (session.last_meter_time is not None and ts < session.last_meter_time):
+        return
+    session.last_meter_wh = session.stop_meter_wh = wh
+    session.last_meter_time = session.stop_time = ts
+    if session.start_meter_wh is not None:
+        session.energy_wh = wh - session.start_meter_wh
 
 
 def begins_new_incarnation(session: SessionState, op: RecordTransactionEvent) -> bool:

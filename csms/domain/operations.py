@@ -84,6 +84,19 @@ class SeeStations(Operation, kw_only=True):
     seen: list[tuple[int, int, datetime]]
 
 
+class ReconcileSessions(Operation, kw_only=True):
+    """Look after sessions whose end is in doubt (rule Y8): ask the stations of this process, and give up those that nobody
+    expects to end any more. tenant_id and station_id are 0; times in seconds. Outcome: None.
+
+    `silence`: without a message for so long; `settle`: since the station came back or booted; `give_up`: closed as incomplete.
+    """
+
+    process_id: UUID
+    silence_s: float
+    settle_s: float
+    give_up_s: float
+
+
 class BootStation(Operation, kw_only=True):
     """BootNotification. Outcome: `Booted`."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from csms.domain.operations import ClaimCommand, FinishCommand
+from csms.ledger import apply_reconciliation
 from csms.ledger.context import BatchContext
 from csms.ledger.port import LedgerTransaction
 
@@ -15,8 +16,9 @@ async def claim(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Clai
 
 async def finish(tx: LedgerTransaction, context: BatchContext, ops: Sequence[FinishCommand]) -> list[bool]:
     finished = await tx.finish_commands(ops)
-    for op, was_open in zip(ops, finished, strict=True):
-        if was_open:
+    await apply_reconciliation.answered(tx, context, ops, finished)
+    for op, command in zip(ops, finished, strict=True):
+        if command is not None:
             context.publish(
                 "command.finished",
                 op.tenant_id,
@@ -24,4 +26,4 @@ async def finish(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Fin
                 {"command_id": op.command_id, "status": op.status, "error": op.error},
                 occurred_at=context.now,
             )
-    return finished
+    return [command is not None for command in finished]

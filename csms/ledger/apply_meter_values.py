@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
+from csms.domain.folding import fold_late_register
 from csms.domain.operations import Orphaned, RecordMeterValues
 from csms.ledger.context import BatchContext
 from csms.ledger.orphans import keep_orphan, match_unanswered
-from csms.ledger.port import LedgerTransaction, RefKey
+from csms.ledger.port import LedgerTransaction, RefKey, SessionKey
 from csms.ledger.rows import MeterUpdate, SampleRow, StationSampleRow
 
 
@@ -16,10 +19,14 @@ async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Rec
     named = {
         (op.tenant_id, op.station_id, op.transaction_ref): op for op in ops if op.transaction_ref is not None and op.connector_id
     }
-    ids = await tx.session_ids(named) if named else {}
+    refs = await tx.session_refs(named) if named else {}
+    ids = {key: ref.session_id for key, ref in refs.items()}
     lost = {key: op for key, op in named.items() if key not in ids}
     if lost:
         ids |= await _resolve_lost(tx, context, lost)
+    closed = [key for key, ref in refs.items() if ref.status == "incomplete"]
+    if closed:
+        await _move_closed(tx, context, {(key[0], ids[key]): named[key] for key in closed})
     outcomes: list[Orphaned | None] = []
     replayed: set[tuple[int, UUID]] = set()
     for op in ops:
@@ -42,13 +49,8 @@ async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Rec
 
 
 def _add_to_session(context: BatchContext, op: RecordMeterValues, session_id: UUID) -> None:
-    register = None
-    for reading in op.readings:
-        context.samples.append(SampleRow(op.tenant_id, session_id, reading))
-        wh = reading.import_register_wh()
-        if wh is not None and reading.ts is not None and (register is None or reading.ts >= register[1]):
-            register = (wh, reading.ts)
-    wh, ts = register or (None, op.readings[0].ts if op.readings else None)
+    context.samples.extend(SampleRow(op.tenant_id, session_id, reading) for reading in op.readings)
+    wh, ts = _last_register(op) or (None, op.readings[0].ts if op.readings else None)
     event = b'{"transaction_id":"%s","evse_id":%d,"connector_id":%d,"meter_values":%s}' % (
         (op.transaction_ref or "").encode(),
         op.evse_id,
@@ -56,6 +58,26 @@ def _add_to_session(context: BatchContext, op: RecordMeterValues, session_id: UU
         op.payload,
     )
     context.meter_updates.append(MeterUpdate(op.tenant_id, session_id, op.station_id, wh, ts, event))
+
+
+def _last_register(op: RecordMeterValues) -> tuple[Decimal, datetime] | None:
+    last = None
+    for reading in op.readings:
+        wh = reading.import_register_wh()
+        if wh is not None and reading.ts is not None and (last is None or reading.ts >= last[1]):
+            last = (wh, reading.ts)
+    return last
+
+
+async def _move_closed(tx: LedgerTransaction, context: BatchContext, ops: dict[SessionKey, RecordMeterValues]) -> None:
+    """Readings of sessions that were closed without a stop: they tell more of the energy than was known then."""
+    sessions = await tx.sessions_by_id(ops)
+    for key, session in sessions.items():
+        register = _last_register(ops[key])
+        if register is not None:
+            context.corrections.watch(session, "MeterValues")
+            fold_late_register(session, *register)
+    await tx.update_sessions(list(sessions.values()))
 
 
 async def _resolve_lost(tx: LedgerTransaction, context: BatchContext, lost: dict[RefKey, RecordMeterValues]) -> dict[RefKey, UUID]:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from csms.domain.operations import Operation, RecordDeviceEvents, RecordStationEvent, StationTime, StoreDeviceReport
 from csms.ledger import apply_stations
-from csms.ledger.context import BatchContext, encode
+from csms.ledger.context import BatchContext
+from csms.ledger.encoding import encode
 from csms.ledger.port import LedgerTransaction
 from csms.ledger.rows import StationEventRow
 

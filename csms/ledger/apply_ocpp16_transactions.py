@@ -16,7 +16,8 @@ from csms.domain.metering import Reading
 from csms.domain.operations import Orphaned, Started, StartTransaction, Stopped, StopTransaction
 from csms.domain.session_state import SessionState
 from csms.ledger.apply_tokens import TokenQuestion, decide_tokens
-from csms.ledger.context import BatchContext, encode
+from csms.ledger.context import BatchContext
+from csms.ledger.encoding import encode
 from csms.ledger.orphans import keep_orphan, match_unanswered
 from csms.ledger.port import LedgerTransaction
 from csms.ledger.rows import EventRow, SampleRow
@@ -67,7 +68,8 @@ async def start(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Star
 
 
 def _is_new_of_clockless(session: SessionState, op: StartTransaction) -> bool:
-    return session.ended_seq is not None and (op.time.ts is None or op.time.ts < _CLOCKLESS_BEFORE)
+    over = session.ended_seq is not None or "reconciled" in session.flags
+    return over and (op.time.ts is None or op.time.ts < _CLOCKLESS_BEFORE)
 
 
 async def _begin(tx: LedgerTransaction, context: BatchContext, ops: Sequence[StartTransaction]) -> list[Started]:
@@ -172,6 +174,7 @@ async def stop(tx: LedgerTransaction, context: BatchContext, ops: Sequence[StopT
         if same is not None:
             outcomes.append(Stopped(msgspec.json.decode(same.answer, type=_StopAnswer).decision))
             continue
+        context.corrections.watch(session, "StopTransaction")
         if op.replayed:
             session.flag("replayed")
         conflict = bool(events)

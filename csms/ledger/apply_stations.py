@@ -15,6 +15,7 @@ from csms.domain.operations import (
     ReportConnectorStatus,
     SeeStations,
 )
+from csms.ledger import apply_reconciliation
 from csms.ledger.context import BatchContext
 from csms.ledger.port import LedgerTransaction
 
@@ -95,6 +96,7 @@ async def boot(tx: LedgerTransaction, context: BatchContext, ops: Sequence[BootS
 
 async def report_status(tx: LedgerTransaction, context: BatchContext, ops: Sequence[ReportConnectorStatus]) -> list[None]:
     await tx.set_connector_status(ops)
+    await apply_reconciliation.connectors_told(tx, context, ops)
     for op in ops:
         context.publish(
             "station.status",

@@ -12,7 +12,8 @@ from csms.domain.folding import begins_new_incarnation, fold_event
 from csms.domain.operations import EventRecorded, RecordTransactionEvent
 from csms.domain.session_state import SessionState
 from csms.ledger.apply_tokens import TokenQuestion, decide_tokens
-from csms.ledger.context import BatchContext, encode
+from csms.ledger.context import BatchContext
+from csms.ledger.encoding import encode
 from csms.ledger.port import LedgerTransaction
 from csms.ledger.rows import EventRow, SampleRow
 from csms.ledger.session_events import publish_ended, publish_started, publish_updated
@@ -83,6 +84,7 @@ async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Rec
             events = []
             created.append(session)
         else:
+            context.corrections.watch(session, "TransactionEvent")
             changed.append(session)
         if op.replayed:
             session.flag("replayed")

@@ -17,6 +17,7 @@ from csms.domain.operations import (
     OpenEventStream,
     Operation,
     QuarantineFrame,
+    ReconcileSessions,
     RecordDeviceEvents,
     RecordMeterValues,
     RecordStationEvent,
@@ -34,6 +35,7 @@ from csms.ledger import (
     apply_notices,
     apply_ocpp16_transactions,
     apply_quarantine,
+    apply_reconciliation,
     apply_stations,
     apply_streams,
     apply_tokens,
@@ -66,6 +68,7 @@ _APPLY: Final[dict[type[Operation], Apply]] = {
     CountRelaxations: apply_quarantine.count,
     ClaimCommand: apply_commands.claim,
     FinishCommand: apply_commands.finish,
+    ReconcileSessions: apply_reconciliation.reconcile,
 }
 
 

@@ -12,8 +12,10 @@ import structlog
 from csms.clock import Ids
 from csms.domain.session_state import SessionState
 from csms.domain.tolerance import Relaxation
+from csms.ledger.corrections import Corrections
+from csms.ledger.encoding import encode
 from csms.ledger.metrics import QUARANTINE_FULL
-from csms.ledger.port import LedgerTransaction
+from csms.ledger.port import LedgerTransaction, SessionKey
 from csms.ledger.rows import (
     EventRow,
     MeterUpdate,
@@ -30,6 +32,10 @@ from csms.tenants import TenantDirectory
 
 log = structlog.get_logger()
 
+QUESTION: Final = "system:reconciliation"
+"""Who orders the commands that ask about sessions."""
+ASK_AGAIN: Final = timedelta(minutes=10)
+"""How long after a question the next one about the same session may follow."""
 ASKED_FOR: Final = timedelta(minutes=5)
 """How long a question of the system's own waits for a station that has gone away."""
 
@@ -51,6 +57,9 @@ class BatchContext:
         self.relaxations: dict[RelaxationKey, Relaxation] = {}
         self.commands: list[OwnCommandRow] = []
         self.outbox: list[OutboxRow] = []
+        self.corrections = Corrections(ids)
+        self.ask_again: dict[SessionKey, datetime | None] = {}
+        """When to ask again about sessions; None: never."""
 
     def publish(
         self,
@@ -66,25 +75,29 @@ class BatchContext:
         self.outbox.append(OutboxRow(tenant_id, event_type, station_id, session_id, occurred_at, encode(data)))
 
     def ask_for_queue(self, session: SessionState) -> None:
-        """Ask a 2.x station whether it still has events of a session that it has ended with gaps (rule Y8).
+        """Ask a 2.x station whether it still has events of a session, or goes on with it (rule Y8)."""
+        self.ask(session, "GetTransactionStatus", {"transactionId": session.transaction_ref})
 
-        An ordinary command: it goes out once the station's own messages are answered, and its answer is in its record.
-        """
+    def ask(self, session: SessionState, action: str, payload: dict[str, Any]) -> None:
+        """Ask the station about the session. An ordinary command: it goes out once the station's own messages are answered, and
+        its answer is in its record."""
         self.commands.append(
             OwnCommandRow(
                 session.tenant_id,
                 self.ids.uuid7(),
                 session.station_id,
-                "GetTransactionStatus",
-                encode({"transactionId": session.transaction_ref}),
-                "system:missing_events",
+                action,
+                encode(payload),
+                QUESTION,
                 session.session_id,
                 self.now + ASKED_FOR,
             )
         )
+        self.ask_again[session.tenant_id, session.session_id] = self.now + ASK_AGAIN
 
     async def write_out(self, tx: LedgerTransaction) -> None:
         """Write the collected rows; the last step of the transaction."""
+        await self._write_corrections(tx)
         if self.events:
             await tx.insert_events(self.events)
         if self.samples:
@@ -99,12 +112,35 @@ class BatchContext:
                     self.outbox.append(OutboxRow(row.tenant_id, f"station.{row.type}", row.station_id, None, row.event_time, data))
         if self.commands:
             await tx.insert_commands(self.commands)
+        if self.ask_again:
+            await tx.note_asked(self.ask_again)
         if self.quarantine:
             await self._write_quarantine(tx)
         if self.relaxations:
             await tx.count_relaxations(self.relaxations, self.now)
         if self.outbox:
             await tx.insert_outbox(self.outbox)
+
+    async def _write_corrections(self, tx: LedgerTransaction) -> None:
+        corrections = self.corrections.rows()
+        if not corrections:
+            return
+        await tx.insert_corrections(corrections)
+        for session, row in zip(self.corrections.changed(), corrections, strict=True):
+            self.publish(
+                "session.corrected",
+                row.tenant_id,
+                session.station_id,
+                {
+                    "session_id": row.session_id,
+                    "transaction_id": session.transaction_ref,
+                    "correction_id": row.correction_id,
+                    "cause": row.cause,
+                    "changes": msgspec.Raw(row.changes),
+                },
+                session_id=row.session_id,
+                occurred_at=self.now,
+            )
 
     async def _write_quarantine(self, tx: LedgerTransaction) -> None:
         outcomes = await tx.insert_quarantine(self.quarantine, self.now)
@@ -128,11 +164,3 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 def _with_command(data: bytes, command_id: UUID) -> bytes:
     """The data of an event, which is an object of the station's, with the command that caused it."""
     return encode({**_members(data), "command_id": command_id})
-
-
-_ENCODER = msgspec.json.Encoder(decimal_format="number", order="deterministic")
-
-
-def encode(value: Any) -> bytes:
-    """JSON for the store: decimals as numbers, stable order."""
-    return _ENCODER.encode(value)

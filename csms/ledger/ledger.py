@@ -17,16 +17,14 @@ import structlog
 import trio
 
 from csms.clock import Clock, Ids
-from csms.domain.operations import ConnectStation, Operation, OperationFailed, SeeStations
+from csms.domain.operations import ConnectStation, Operation, OperationFailed, ReconcileSessions, SeeStations
 from csms.health import HealthRegistry
 from csms.ledger.batch import apply_batch
 from csms.ledger.context import BatchContext
 from csms.ledger.metrics import BATCH_SIZE, COMMIT_SECONDS, POISONED, QUEUED, RETRIES
-from csms.ledger.port import LedgerTransaction
+from csms.ledger.port import LedgerStore, LedgerTransaction
 from csms.ledger.transaction_ids import TransactionIdPool
-from csms.store.ledger_samples import ShapeCache
-from csms.store.ledger_transaction import open_transaction
-from csms.store.pool import Connection, Database, StoreUnavailable
+from csms.store import StoreUnavailable
 from csms.tenants import TenantDirectory
 
 log = structlog.get_logger()
@@ -69,7 +67,7 @@ class Ledger:
 
     def __init__(
         self,
-        database: Database,
+        store: LedgerStore,
         tenants: TenantDirectory,
         clock: Clock,
         ids: Ids,
@@ -80,12 +78,11 @@ class Ledger:
         queue_bound: int = 20_000,
         health: HealthRegistry | None = None,
     ) -> None:
-        self._database = database
+        self._store = store
         self._tenants = tenants
         self._clock = clock
         self._ids = ids
         self._transaction_ids = TransactionIdPool(transaction_id_key)
-        self._shapes = ShapeCache()
         self._linger_s = linger_s
         self._batch_size = batch_size
         self._queue_bound = queue_bound
@@ -272,18 +269,11 @@ class Ledger:
                 return [failure]
 
     async def _transaction(self, operations: Sequence[Operation]) -> list[Any]:
-        transaction: LedgerTransaction | None = None
-
-        async def work(connection: Connection) -> list[Any]:
-            nonlocal transaction
-            transaction = open_transaction(connection, self._shapes)
+        async def work(transaction: LedgerTransaction) -> list[Any]:
             context = BatchContext(self._clock.now(), self._ids, self._tenants, self._transaction_ids)
             return await apply_batch(transaction, context, operations)
 
-        outcomes = await self._database.unit(work, timeout=COMMIT_TIMEOUT_S)
-        if transaction is not None:
-            transaction.committed()
-        return outcomes
+        return await self._store.transact(work, timeout=COMMIT_TIMEOUT_S)
 
     async def _watch(self) -> None:
         """Tell the truth about the store: a commit that hangs counts as failing, and an idle ledger asks by itself."""
@@ -309,7 +299,7 @@ class Ledger:
     async def _probe(self) -> None:
         with trio.move_on_after(DEGRADED_AFTER_S) as scope:
             try:
-                await self._database.unit(_nothing, timeout=DEGRADED_AFTER_S)
+                await self._store.probe(DEGRADED_AFTER_S)
                 self._failing = False
             except StoreUnavailable:
                 self._failing = True
@@ -318,12 +308,8 @@ class Ledger:
 
 
 def _lane(operation: Operation) -> Lane:
-    if isinstance(operation, SeeStations):
+    if isinstance(operation, SeeStations | ReconcileSessions):
         return (0, 0)
     if isinstance(operation, ConnectStation):
         return (operation.tenant_id, operation.identity.lower())
     return (operation.tenant_id, operation.station_id)
-
-
-async def _nothing(connection: Connection) -> None:
-    await connection.fetchval("SELECT 1")

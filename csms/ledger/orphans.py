@@ -8,7 +8,8 @@ from datetime import datetime
 
 from csms.domain.operations import Operation
 from csms.domain.session_state import SessionState
-from csms.ledger.context import BatchContext, encode
+from csms.ledger.context import BatchContext
+from csms.ledger.encoding import encode
 from csms.ledger.rows import QuarantineRow, StationEventRow
 
 

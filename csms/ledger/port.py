@@ -5,9 +5,9 @@ Loads lock the rows they give, in key order, for the rest of the transaction. Ke
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from csms.domain.operations import (
@@ -25,7 +25,10 @@ from csms.domain.operations import (
 from csms.domain.session_state import SessionState
 from csms.domain.tolerance import Relaxation
 from csms.ledger.rows import (
+    ConnectorKey,
+    CorrectionRow,
     EventRow,
+    FinishedCommand,
     Kept,
     MeterUpdate,
     OutboxRow,
@@ -33,6 +36,7 @@ from csms.ledger.rows import (
     QuarantineRow,
     RelaxationKey,
     SampleRow,
+    SessionRef,
     StationEventRow,
     StationRow,
     StationSampleRow,
@@ -40,20 +44,20 @@ from csms.ledger.rows import (
     TokenRow,
 )
 
+T = TypeVar("T")
+
 StationKey = tuple[int, int]
 """(tenant_id, station_id)"""
 RefKey = tuple[int, int, str]
 """(tenant_id, station_id, transaction_ref)"""
+SessionKey = tuple[int, UUID]
+"""(tenant_id, session_id)"""
 StreamKey = tuple[int, int, int]
 """(tenant_id, station_id, stream_id)"""
 
 
 class LedgerTransaction(Protocol):
     """One transaction of the ledger; it commits when the unit of work returns."""
-
-    def committed(self) -> None:
-        """Told after the commit, on the Trio thread."""
-        ...
 
     # stations
     async def connect_stations(self, ops: Sequence[ConnectStation]) -> list[Connected | None]: ...
@@ -90,17 +94,40 @@ class LedgerTransaction(Protocol):
         self, keys: Collection[tuple[int, int, bytes]]
     ) -> dict[tuple[int, int, bytes], SessionState]: ...
     async def open_sessions(self, keys: Collection[StationKey]) -> dict[StationKey, list[SessionState]]: ...
-    async def session_ids(self, keys: Collection[RefKey]) -> dict[RefKey, UUID]:
-        """Without a lock: for rows that only add to a session."""
+    async def session_refs(self, keys: Collection[RefKey]) -> dict[RefKey, SessionRef]:
+        """The newest incarnation of each, without a lock: for rows that only add to a session."""
         ...
+
+    async def sessions_by_id(self, keys: Collection[SessionKey]) -> dict[SessionKey, SessionState]: ...
 
     async def refs_elsewhere(self, keys: Collection[RefKey]) -> set[RefKey]:
         """Those whose reference is a session of another station of the tenant (rule X6)."""
         ...
 
-    async def flag_sessions(self, keys: Collection[tuple[int, UUID]], flag: str) -> None: ...
+    async def flag_sessions(self, keys: Collection[SessionKey], flag: str) -> None: ...
     async def insert_sessions(self, rows: Sequence[SessionState]) -> None: ...
     async def update_sessions(self, rows: Sequence[SessionState]) -> None: ...
+    async def insert_corrections(self, rows: Sequence[CorrectionRow]) -> None: ...
+    async def silent_sessions(self, process_id: UUID, *, silence: timedelta, settle: timedelta, limit: int) -> list[SessionState]:
+        """Sessions to ask their stations about, which this process holds: active ones without a message for `silence`, or for
+        `settle` since their station came back or booted; and ended ones whose missing events shall be asked for again.
+
+        Not those whose next question is due later (`note_asked`), nor those that another transaction holds.
+        """
+        ...
+
+    async def forlorn_sessions(self, after: timedelta, limit: int) -> list[SessionState]:
+        """Active sessions without a message for so long that nobody expects their end; not those that others hold."""
+        ...
+
+    async def note_asked(self, sessions: Mapping[SessionKey, datetime | None]) -> None:
+        """When to ask again about each; None: never. It is no sign of life of the session."""
+        ...
+
+    async def asked_on_connectors(self, keys: Collection[ConnectorKey]) -> list[SessionState]:
+        """Active sessions on these connectors whose stations were asked and have sent nothing of them since."""
+        ...
+
     async def next_transaction_numbers(self, count: int) -> list[int]:
         """Starts of `count` blocks of the OCPP 1.6 sequence."""
         ...
@@ -143,7 +170,26 @@ class LedgerTransaction(Protocol):
         """Commands of the system's own; not for a station that has many open ones already."""
         ...
 
-    async def finish_commands(self, ops: Sequence[FinishCommand]) -> list[bool]: ...
+    async def finish_commands(self, ops: Sequence[FinishCommand]) -> list[FinishedCommand | None]:
+        """None for those that were not open."""
+        ...
+
     async def link_remote_starts(self, sessions: Sequence[SessionState]) -> dict[UUID, UUID]:
         """Tie new sessions to the remote starts that caused them; gives session id -> command id."""
+        ...
+
+
+class LedgerStore(Protocol):
+    """Makes the ledger's transactions."""
+
+    async def transact(self, work: Callable[[LedgerTransaction], Awaitable[T]], *, timeout: float) -> T:
+        """Do `work` in one transaction and commit it, all within `timeout` seconds.
+
+        Raises StoreUnavailable when the store is away, full or asks for another try (the transaction may have committed all the
+        same), or what `work` raised, after a rollback. `work` may run outside of Trio.
+        """
+        ...
+
+    async def probe(self, timeout: float) -> None:
+        """Raises StoreUnavailable when the store does not answer."""
         ...

@@ -52,6 +52,23 @@ class EventRow(msgspec.Struct):
     answer: bytes
 
 
+class SessionRef(msgspec.Struct, frozen=True):
+    """Which session a reference of a station means, and its status."""
+
+    session_id: UUID
+    status: str
+
+
+class CorrectionRow(msgspec.Struct):
+    """What a finished session's facts were and became. `changes`: JSON, member -> [before, after]."""
+
+    tenant_id: int
+    session_id: UUID
+    correction_id: UUID
+    cause: str
+    changes: bytes
+
+
 class SampleRow(msgspec.Struct, gc=False):
     """A reading of a session."""
 
@@ -116,6 +133,14 @@ class OwnCommandRow(msgspec.Struct, gc=False):
     expires_at: datetime
 
 
+class FinishedCommand(msgspec.Struct, frozen=True):
+    """A command that has just ended: who ordered it, and the session that it was about or has caused."""
+
+    action: str | None
+    requested_by: str
+    session_id: UUID | None
+
+
 class StoredEvent(msgspec.Struct, gc=False):
     """A station event that was not there yet; `command_id`: the command that caused it."""
 
@@ -140,6 +165,9 @@ class QuarantineRow(msgspec.Struct, gc=False):
 Kept = Literal["kept", "known", "dispensable", "refused", "refused_untold"]
 """What became of a message for the quarantine: there already (and counted there); not kept, because it was taken all the same and
 its share is full; or refused for lack of room; refused_untold: nobody was told of that for an hour."""
+
+ConnectorKey = tuple[int, int, int]
+"""(tenant_id, station_id, connector_id)"""
 
 RelaxationKey = tuple[int, int, str, str, str, str, str]
 """(tenant_id, station_id, kind, ocpp_version, action, path, rule)"""

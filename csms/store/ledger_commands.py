@@ -8,7 +8,7 @@ from uuid import UUID
 
 from csms.domain.operations import ClaimCommand, FinishCommand
 from csms.domain.session_state import SessionState
-from csms.ledger.rows import OwnCommandRow
+from csms.ledger.rows import FinishedCommand, OwnCommandRow
 from csms.store.pool import Connection
 from csms.store.unnest import RowType
 
@@ -97,18 +97,19 @@ class CommandStatements:
             OWN_OPEN_MAX,
         )
 
-    async def finish_commands(self, ops: Sequence[FinishCommand]) -> list[bool]:
+    async def finish_commands(self, ops: Sequence[FinishCommand]) -> list[FinishedCommand | None]:
         rows = await self.connection.fetch(
             "UPDATE commands c SET status = n.status, result = n.result::jsonb, error = n.error, finished_at = now() "
             f"FROM {_FINISH.source('n')} WHERE c.tenant_id = n.tenant_id AND c.command_id = n.command_id "
             # unknown: given up during an outage that the answer sat out in the ledger
-            "AND c.status IN ('queued', 'sent', 'unknown') RETURNING c.command_id",
+            "AND c.status IN ('queued', 'sent', 'unknown') "
+            "RETURNING c.command_id, c.action, c.requested_by, c.session_id",
             *_FINISH.parameters(
                 (op.tenant_id, op.command_id, op.status, None if op.result is None else op.result.decode(), op.error) for op in ops
             ),
         )
-        finished = {row[0] for row in rows}
-        return [op.command_id in finished for op in ops]
+        finished = {row[0]: FinishedCommand(row[1], row[2], row[3]) for row in rows}
+        return [finished.get(op.command_id) for op in ops]
 
     async def link_remote_starts(self, sessions: Sequence[SessionState]) -> dict[UUID, UUID]:
         """By remoteStartId where the station gave one (2.x), else by token, connector and time (1.6 names no request).

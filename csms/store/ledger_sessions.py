@@ -9,11 +9,11 @@ from uuid import UUID
 import asyncpg
 
 from csms.domain.session_state import SessionState
-from csms.ledger.rows import EventRow
+from csms.ledger.rows import EventRow, SessionRef
 from csms.store.pool import Connection
 from csms.store.unnest import RowType
 
-_SESSION_COLUMNS: Final = (
+_COLUMNS: Final = (
     ("tenant_id", "int4"),
     ("session_id", "uuid"),
     ("station_id", "int8"),
@@ -53,10 +53,10 @@ _SESSION_COLUMNS: Final = (
     ("event_count", "int4"),
     ("flags", "text"),
 )
-_SESSION: Final = RowType(_SESSION_COLUMNS)
-_NAMES: Final = tuple(name for name, _ in _SESSION_COLUMNS)
+_SESSION: Final = RowType(_COLUMNS)
+_NAMES: Final = tuple(name for name, _ in _COLUMNS)
 _KEY: Final = frozenset({"tenant_id", "session_id", "station_id", "ocpp_version", "transaction_ref", "incarnation", "start_key"})
-_SELECT: Final = ", ".join(f"x.{name}" for name in _NAMES)
+SESSION_COLUMNS: Final = ", ".join(f"x.{name}" for name in _NAMES)
 _VALUES: Final = ", ".join("string_to_array(n.flags, ',')" if name == "flags" else f"n.{name}" for name in _NAMES)
 _SETTINGS: Final = ", ".join(
     "flags = string_to_array(n.flags, ',')" if name == "flags" else f"{name} = n.{name}" for name in _NAMES if name not in _KEY
@@ -90,12 +90,12 @@ class SessionStatements:
 
     async def sessions_by_ref(self, keys: Collection[tuple[int, int, str]]) -> dict[tuple[int, int, str], SessionState]:
         rows = await self.connection.fetch(
-            f"SELECT {_SELECT} FROM {_REF.source('k')} JOIN sessions x USING (tenant_id, station_id, transaction_ref) "
+            f"SELECT {SESSION_COLUMNS} FROM {_REF.source('k')} JOIN sessions x USING (tenant_id, station_id, transaction_ref) "
             "ORDER BY x.tenant_id, x.session_id FOR UPDATE OF x",
             *_REF.parameters(sorted(keys)),
         )
         found: dict[tuple[int, int, str], SessionState] = {}
-        for session in map(_session, rows):
+        for session in map(session_of, rows):
             key = (session.tenant_id, session.station_id, session.transaction_ref)
             if key not in found or session.incarnation > found[key].incarnation:
                 found[key] = session
@@ -103,32 +103,40 @@ class SessionStatements:
 
     async def sessions_by_start_key(self, keys: Collection[tuple[int, int, bytes]]) -> dict[tuple[int, int, bytes], SessionState]:
         rows = await self.connection.fetch(
-            f"SELECT {_SELECT} FROM {_START_KEY.source('k')} JOIN sessions x USING (tenant_id, station_id, start_key) "
+            f"SELECT {SESSION_COLUMNS} FROM {_START_KEY.source('k')} JOIN sessions x USING (tenant_id, station_id, start_key) "
             "ORDER BY x.tenant_id, x.session_id FOR UPDATE OF x",
             *_START_KEY.parameters(sorted(keys)),
         )
         # in the order of session ids: the newest with the same key stays
-        return {(s.tenant_id, s.station_id, s.start_key or b""): s for s in map(_session, rows)}
+        return {(s.tenant_id, s.station_id, s.start_key or b""): s for s in map(session_of, rows)}
 
     async def open_sessions(self, keys: Collection[tuple[int, int]]) -> dict[tuple[int, int], list[SessionState]]:
         rows = await self.connection.fetch(
-            f"SELECT {_SELECT} FROM {_STATION.source('k')} "
+            f"SELECT {SESSION_COLUMNS} FROM {_STATION.source('k')} "
             "JOIN sessions x ON x.tenant_id = k.tenant_id AND x.station_id = k.station_id AND x.status = 'active' "
             "ORDER BY x.tenant_id, x.session_id FOR UPDATE OF x",
             *_STATION.parameters(sorted(keys)),
         )
         found: dict[tuple[int, int], list[SessionState]] = {}
-        for session in map(_session, rows):
+        for session in map(session_of, rows):
             found.setdefault((session.tenant_id, session.station_id), []).append(session)
         return found
 
-    async def session_ids(self, keys: Collection[tuple[int, int, str]]) -> dict[tuple[int, int, str], UUID]:
+    async def session_refs(self, keys: Collection[tuple[int, int, str]]) -> dict[tuple[int, int, str], SessionRef]:
         rows = await self.connection.fetch(
-            "SELECT x.tenant_id, x.station_id, x.transaction_ref, x.session_id "
+            "SELECT x.tenant_id, x.station_id, x.transaction_ref, x.session_id, x.status "
             f"FROM {_REF.source('k')} JOIN sessions x USING (tenant_id, station_id, transaction_ref) ORDER BY x.incarnation",
             *_REF.parameters(keys),
         )
-        return {(row[0], row[1], row[2]): row[3] for row in rows}
+        return {(row[0], row[1], row[2]): SessionRef(row[3], row[4]) for row in rows}
+
+    async def sessions_by_id(self, keys: Collection[tuple[int, UUID]]) -> dict[tuple[int, UUID], SessionState]:
+        rows = await self.connection.fetch(
+            f"SELECT {SESSION_COLUMNS} FROM {_SESSION_KEY.source('k')} JOIN sessions x USING (tenant_id, session_id) "
+            "ORDER BY x.tenant_id, x.session_id FOR UPDATE OF x",
+            *_SESSION_KEY.parameters(sorted(keys)),
+        )
+        return {(session.tenant_id, session.session_id): session for session in map(session_of, rows)}
 
     async def refs_elsewhere(self, keys: Collection[tuple[int, int, str]]) -> set[tuple[int, int, str]]:
         # by station, because the unique key leads with it: the stations of a tenant are few against its sessions
@@ -206,7 +214,8 @@ class SessionStatements:
         )
 
 
-def _session(row: asyncpg.Record) -> SessionState:
+def session_of(row: asyncpg.Record) -> SessionState:
+    """The session of a row of `SESSION_COLUMNS`."""
     return SessionState(**dict(row))
 
 

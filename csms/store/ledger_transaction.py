@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 from csms.ledger.port import LedgerTransaction
 from csms.store.ledger_commands import CommandStatements
 from csms.store.ledger_notices import NoticeStatements
 from csms.store.ledger_quarantine import QuarantineStatements
+from csms.store.ledger_reconciliation import ReconciliationStatements
 from csms.store.ledger_relaxations import RelaxationStatements
 from csms.store.ledger_samples import SampleStatements, ShapeCache
 from csms.store.ledger_sessions import SessionStatements
 from csms.store.ledger_stations import StationStatements
 from csms.store.ledger_streams import StreamStatements
 from csms.store.ledger_tokens import TokenStatements
-from csms.store.pool import Connection
+from csms.store.pool import Connection, Database
+
+T = TypeVar("T")
 
 
 class PostgresLedgerTransaction(
     StationStatements,
     TokenStatements,
     SessionStatements,
+    ReconciliationStatements,
     SampleStatements,
     NoticeStatements,
     StreamStatements,
@@ -35,5 +42,29 @@ class PostgresLedgerTransaction(
         self.learnt = {}
 
 
-def open_transaction(connection: Connection, shapes: ShapeCache) -> LedgerTransaction:
-    return PostgresLedgerTransaction(connection, shapes)
+class PostgresLedgerStore:
+    """Transactions of the ledger on the gateway role's connections (`csms.ledger.port.LedgerStore`)."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._shapes = ShapeCache()
+
+    async def transact(self, work: Callable[[LedgerTransaction], Awaitable[T]], *, timeout: float) -> T:
+        transaction: PostgresLedgerTransaction | None = None
+
+        async def in_transaction(connection: Connection) -> T:
+            nonlocal transaction
+            transaction = PostgresLedgerTransaction(connection, self._shapes)
+            return await work(transaction)
+
+        result = await self._database.unit(in_transaction, timeout=timeout)
+        if transaction is not None:
+            transaction.committed()
+        return result
+
+    async def probe(self, timeout: float) -> None:
+        await self._database.unit(_nothing, timeout=timeout)
+
+
+async def _nothing(connection: Connection) -> None:
+    await connection.fetchval("SELECT 1")

@@ -62,7 +62,7 @@ def only_the_end(scene: Scene) -> None:
     station.send([3, asked[1], answer])
     command = _finished_command(scene, station)
     assert (command["status"], command["result"]) == ("accepted", answer), command
-    assert (command["session_id"], command["requested_by"]) == (session["session_id"], "system:missing_events"), command
+    assert (command["session_id"], command["requested_by"]) == (session["session_id"], "system:reconciliation"), command
 
 
 def _finished_command(scene: Scene, station: Station) -> Any:

@@ -23,6 +23,8 @@ from csms.health import HealthRegistry
 from csms.ledger import Ledger, LedgerFull
 from csms.settings import Settings
 from csms.store import Connection, Store, open_store
+from csms.store.gateway_store import PostgresGatewayStore
+from csms.store.ledger_transaction import PostgresLedgerStore
 from csms.store.pool import run_with_owner
 from csms.store.tenants import refresh_tenants
 from csms.tenants import TenantDirectory
@@ -263,7 +265,9 @@ async def running(
     health = HealthRegistry()
     async with open_store(dsn, connections=4) as store, LocalBus() as bus, trio.open_nursery() as nursery:
         await refresh_tenants(store.gateway, tenants)
-        ledger = Ledger(store.gateway, tenants, clock, ids, transaction_id_key=bytes(32), linger_s=linger_s, health=health)
+        ledger = Ledger(
+            PostgresLedgerStore(store.gateway), tenants, clock, ids, transaction_id_key=bytes(32), linger_s=linger_s, health=health
+        )
         await nursery.start(ledger.run)
         faults = Faults(ledger)
         services = GatewayServices(
@@ -271,7 +275,7 @@ async def running(
             clock=clock,
             ids=ids,
             ledger=faults,  # type: ignore[arg-type]  # it stands in front of the real ledger
-            database=store.gateway,
+            store=PostgresGatewayStore(store.gateway),
             bus=bus,
             tenants=tenants,
             passwords=StationPasswords(bytes(32), ids),

@@ -25,6 +25,7 @@ from csms.ledger import Ledger
 from csms.secret import STATION_PASSWORD_PEPPER, RootSecret
 from csms.settings import Settings, load_settings
 from csms.store import Connection, Store, open_store
+from csms.store.ledger_transaction import PostgresLedgerStore
 from csms.store.pool import run_with_owner
 from csms.store.tenants import refresh_tenants
 from csms.tenants import TenantDirectory
@@ -216,7 +217,7 @@ def reading(minute: int, *values: str, second: int = 0) -> Reading:
 async def open_field(hub: RunningHub) -> AsyncIterator[Field]:
     """A ledger beside the hub, on the same database."""
     ledger = Ledger(
-        hub.store.gateway,
+        PostgresLedgerStore(hub.store.gateway),
         hub.services.tenants,
         hub.services.clock,
         hub.services.ids,

@@ -26,6 +26,7 @@ from csms.domain.times import parse_station_time
 from csms.health import HealthRegistry
 from csms.ledger import Ledger
 from csms.store import Connection, Store, open_store
+from csms.store.ledger_transaction import PostgresLedgerStore
 from csms.store.pool import run_with_owner
 from csms.store.tenants import refresh_tenants
 from csms.tenants import TenantDirectory
@@ -154,7 +155,7 @@ async def open_bench(database: str) -> AsyncIterator[Bench]:
         tenants = TenantDirectory(try_out=True)
         await refresh_tenants(store.gateway, tenants)
         health = HealthRegistry()
-        ledger = Ledger(store.gateway, tenants, clock, SystemIds(clock), transaction_id_key=KEY, health=health)
+        ledger = Ledger(PostgresLedgerStore(store.gateway), tenants, clock, SystemIds(clock), transaction_id_key=KEY, health=health)
         async with trio.open_nursery() as nursery:
             await nursery.start(ledger.run)
             yield Bench(store, ledger, tenants, health, database)

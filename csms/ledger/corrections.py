@@ -1,0 +1,56 @@
+"""Changes to sessions that had ended already: each is kept, so that whoever billed can tell what to bill instead (design 3.2)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from csms.clock import Ids
+from csms.domain.session_state import SessionState
+from csms.ledger.encoding import encode
+from csms.ledger.port import SessionKey
+from csms.ledger.rows import CorrectionRow
+
+_FACTS: Final = (
+    "status",
+    "id_token",
+    "authorization_status",
+    "start_time",
+    "stop_time",
+    "start_meter_wh",
+    "stop_meter_wh",
+    "energy_wh",
+    "stop_reason",
+)
+"""What a bill is made of."""
+
+
+class Corrections:
+    """The finished sessions that the messages of one group commit touch."""
+
+    def __init__(self, ids: Ids) -> None:
+        self._ids = ids
+        self._watched: dict[SessionKey, tuple[SessionState, dict[str, Any], str]] = {}
+
+    def watch(self, session: SessionState, cause: str) -> None:
+        """`session` is about to be changed by `cause`. Without effect while it runs."""
+        key = (session.tenant_id, session.session_id)
+        if session.status != "active" and key not in self._watched:
+            self._watched[key] = (session, _facts(session), cause)
+
+    def changed(self) -> list[SessionState]:
+        """The watched sessions whose facts are other ones now."""
+        return [session for session, before, _ in self._watched.values() if _facts(session) != before]
+
+    def rows(self) -> list[CorrectionRow]:
+        """One for each of `changed`, in its order."""
+        rows = []
+        for session, before, cause in self._watched.values():
+            after = _facts(session)
+            changes = {name: [before[name], after[name]] for name in _FACTS if before[name] != after[name]}
+            if changes:
+                rows.append(CorrectionRow(session.tenant_id, session.session_id, self._ids.uuid7(), cause, encode(changes)))
+        return rows
+
+
+def _facts(session: SessionState) -> dict[str, Any]:
+    return {name: getattr(session, name) for name in _FACTS}
