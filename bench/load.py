@@ -1,6 +1,6 @@
 """The load generator: many stations on raw sockets in one process, as cheap as Python gets, so that it is not the bottleneck.
 
-A process of its own: `python -m bench.load {closed-loop|idle} …`. It connects and boots its stations, writes a line
+A process of its own: `python -m bench.load {closed-loop|open-loop|idle} …`. It connects and boots its stations, writes a line
 `{"ready": …}`, waits for a line on its standard input, works, and writes a line with its result. Standard input closed:
 it ends.
 """
@@ -16,6 +16,7 @@ import sys
 import time
 from array import array
 from base64 import b64encode
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -33,7 +34,7 @@ START: Final = f'[2,"start","StartTransaction",{{"connectorId":1,"idTag":"BENCH"
 class Station:
     """One connection; `step` says what an arriving message means. The answer to the upgrade is the first of them."""
 
-    __slots__ = ("buffer", "number", "sent_at", "sequence", "socket", "step", "template", "upgraded")
+    __slots__ = ("buffer", "late", "number", "sent_at", "sequence", "socket", "step", "template", "upgraded")
 
     def __init__(self, connection: socket.socket, step: Callable[[Station, bytes], None]) -> None:
         self.socket = connection
@@ -42,6 +43,8 @@ class Station:
         self.template: MeterValuesTemplate | None = None
         self.sequence = 0
         self.sent_at = 0.0
+        self.late: deque[float] = deque()
+        """When the messages were due that wait for the answer to the one before them."""
         self.number = connection.fileno()
         self.upgraded = False
 
@@ -135,6 +138,37 @@ class Fleet:
             self._turn(10.0)
         return time.perf_counter() - began
 
+    def run_at(self, rate: float, seconds: float) -> float:
+        """Send so many MeterValues a second, the stations in turn, whether answers come or not; gives the seconds until the
+        last answer. A message's time counts from when it was due, so that a pause of the server is not hidden."""
+        stations = list(self._stations.values())
+        began = time.perf_counter()
+        sent, wanted = 0, int(rate * seconds)
+        for station in stations:
+            station.step = self._account
+        while self.answered < wanted:
+            now = time.perf_counter()
+            while sent < wanted and (due := began + sent / rate) <= now:
+                station = stations[sent % len(stations)]
+                # one CALL at a time (rule T1): a station whose answer is late takes its turn again when it has come
+                if station.sent_at:
+                    station.late.append(due)
+                else:
+                    self._send_meter_values(station)
+                    station.sent_at = due
+                sent += 1
+            if sent < wanted:
+                self._turn_until(began + sent / rate)
+            else:
+                self._turn(10.0)
+        return time.perf_counter() - began
+
+    def _turn_until(self, due: float) -> None:
+        wait = due - time.perf_counter()
+        if wait > 0:
+            for number, _ in self._epoll.poll(wait):
+                self._read(self._stations[number])
+
     def wait_for_order(self) -> bool:
         """Answer pings until a line comes on standard input; False when it was closed."""
         self._epoll.register(sys.stdin.fileno(), select.EPOLLIN)
@@ -157,9 +191,13 @@ class Fleet:
             if station is None:
                 ordered = True
                 continue
-            for message in station.received():
-                station.step(station, message)
+            self._read(station)
         return ordered
+
+    @staticmethod
+    def _read(station: Station) -> None:
+        for message in station.received():
+            station.step(station, message)
 
     def _connect(self, number: int, step: Callable[[Station, bytes], None]) -> None:
         connection = socket.create_connection(self._address, timeout=10)
@@ -204,6 +242,11 @@ class Fleet:
             raise ConnectionError(f"refused: {message!r}")
         self.answered += 1
         self.latencies.append(time.perf_counter() - station.sent_at)
+        station.sent_at = 0.0
+        if station.late:
+            due = station.late.popleft()
+            self._send_meter_values(station)
+            station.sent_at = due
 
 
 def _tell(**result: Any) -> None:
@@ -217,30 +260,35 @@ def _quantile(ordered: list[float], share: float) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("mode", choices=("closed-loop", "idle"))
+    parser.add_argument("mode", choices=("closed-loop", "open-loop", "idle"))
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--path", required=True)
     parser.add_argument("--prefix", default="BENCH-")
     parser.add_argument("--stations", type=int, required=True)
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--rate", type=float, default=1700.0, help="messages a second of the open loop")
     arguments = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     fleet = Fleet(arguments.port, arguments.path, arguments.prefix, arguments.stations)
     began = time.perf_counter()
     try:
-        fleet.prepare(charging=arguments.mode == "closed-loop")
+        fleet.prepare(charging=arguments.mode != "idle")
         _tell(ready=arguments.stations, seconds=round(time.perf_counter() - began, 3))
         while fleet.wait_for_order():
             if arguments.mode == "idle":
                 continue
-            seconds = fleet.run(arguments.seconds)
+            if arguments.mode == "open-loop":
+                seconds = fleet.run_at(arguments.rate, arguments.seconds)
+            else:
+                seconds = fleet.run(arguments.seconds)
             ordered = sorted(fleet.latencies)
             _tell(
                 messages=fleet.answered,
                 seconds=seconds,
                 p50_ms=1000 * _quantile(ordered, 0.5),
                 p99_ms=1000 * _quantile(ordered, 0.99),
+                longest_ms=1000 * ordered[-1],
                 cpu_seconds=time.process_time(),
             )
     except (OSError, ValueError) as error:

@@ -53,6 +53,27 @@ def throughput(load: Load, installation: Installation, tell: Tell) -> dict[str, 
     }
 
 
+def steady(rate: float, load: Load, installation: Installation, tell: Tell) -> dict[str, Any]:
+    """Durable acknowledgement at a given rate: how long it takes, and what CPU it costs here and in PostgreSQL."""
+    tell(f"{rate:,.0f} messages a second: {load.stations} stations, {load.seconds:.0f} s")
+    arguments = ["--port", "", "--path", "/ocpp", "--prefix", PREFIX, "--stations", str(load.stations)]
+    with installation.gateway() as (pid, port):
+        arguments[1] = str(port)
+        with child("bench.load", "open-loop", *arguments, "--seconds", str(load.seconds), "--rate", str(rate)) as generator:
+            generator.line(_PREPARE_TIMEOUT)
+            time.sleep(_SETTLE)
+            database_before = tree_cpu_seconds(installation.postmaster)
+            ours = _under_load(generator, pid, load)
+            database = tree_cpu_seconds(installation.postmaster) - database_before
+    return {
+        "rate": rate,
+        "stations": load.stations,
+        "ours": ours,
+        "postgresql_us_per_message": database / ours["messages"] * 1e6,
+        "cores_used": ours["us_per_message"] * ours["messages_per_second"] / 1e6,
+    }
+
+
 def _under_load(generator: Child, pid: int, load: Load) -> dict[str, float]:
     before = cpu_seconds(pid)
     generator.order()
@@ -66,6 +87,7 @@ def _under_load(generator: Child, pid: int, load: Load) -> dict[str, float]:
         "us_per_message": cpu / messages * 1e6,
         "p50_ms": result["p50_ms"],
         "p99_ms": result["p99_ms"],
+        "longest_ms": result["longest_ms"],
     }
 
 

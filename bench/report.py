@@ -17,8 +17,8 @@ _END: Final = "<!-- bench:end -->"
 
 def table(figures: dict[str, Any]) -> str:
     """The figures as a Markdown table with what they mean."""
-    throughput, memory = figures["throughput"], figures["memory"]
-    ours, peer = throughput["ours"], throughput["peer"]
+    throughput, memory, steady = figures["throughput"], figures["memory"], figures["steady"]
+    ours, peer, paced = throughput["ours"], throughput["peer"], steady["ours"]
     rows = [
         ("", "Open-CSMS", "peer", "ratio", "aim"),
         ("---", "---", "---", "---", "---"),
@@ -42,6 +42,20 @@ def table(figures: dict[str, Any]) -> str:
             "time to the answer, median / 99 %",
             f"{ours['p50_ms']:.1f} / {ours['p99_ms']:.1f} ms",
             f"{peer['p50_ms']:.1f} / {peer['p99_ms']:.1f} ms",
+            "",
+            "",
+        ),
+        (
+            f"durable answer at {steady['rate']:,.0f} messages/s, median / 99 % / longest",
+            f"{paced['p50_ms']:.1f} / {paced['p99_ms']:.1f} / {paced['longest_ms']:.1f} ms",
+            "",
+            "",
+            "99 % < 100 ms",
+        ),
+        (
+            "CPU per message at that rate, the process + PostgreSQL",
+            f"{paced['us_per_message']:.0f} + {steady['postgresql_us_per_message']:.0f} µs",
+            "",
             "",
             "",
         ),
@@ -79,12 +93,13 @@ _CODEC_CONDITIONS: Final = (
 
 
 def _conditions(figures: dict[str, Any]) -> str:
-    throughput, memory = figures["throughput"], figures["memory"]
+    throughput, memory, steady = figures["throughput"], figures["memory"], figures["steady"]
     return (
         f"One run on {figures['machine']['cpus']} cores, {figures['machine']['python']}, PostgreSQL and the load on the same"
         f" machine. Load: {throughput['stations']} stations of OCPP 1.6, each with one MeterValues of five samples (728"
         " bytes) in flight, acknowledged after the commit. Peer: the PyPI package `ocpp` on `websockets` and asyncio,"
         " validating without its thread pool (the faster of its two ways), logging off, answering without storing anything."
+        f" Steady load: {steady['stations']:,} stations in turn, an open loop: a message's time counts from when it was due."
         f" Memory: resident size with {memory['stations']:,} stations, each after a Boot and a Heartbeat, less that with"
         " none, by the number of stations. CPU counts all threads."
     )
