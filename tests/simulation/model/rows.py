@@ -1,0 +1,139 @@
+"""The rows of the model, where they are more than what the ledger's port carries."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+import msgspec
+
+from csms.domain.metering import Channel
+from csms.domain.session_state import SessionState
+
+
+class Station(msgspec.Struct):
+    tenant_id: int
+    station_id: int
+    identity: str
+    registration: str = "unknown"
+    admission: str = "accept"
+    password_scheme: str | None = None
+    password_hash: bytes | None = None
+    password_salt: bytes | None = None
+    security_profile: int = 0
+    connection_epoch: int = 0
+    connected_process: UUID | None = None
+    connected_at: datetime | None = None
+    disconnected_at: datetime | None = None
+    last_seen_at: datetime | None = None
+    booted_at: datetime | None = None
+    boot_reason: str | None = None
+    ocpp_version: str | None = None
+    remote_address: str | None = None
+    vendor: str | None = None
+    model: str | None = None
+    serial_number: str | None = None
+    firmware_version: str | None = None
+    seen_on_wire: bool = False
+    retired_at: datetime | None = None
+
+
+class Session(msgspec.Struct):
+    """A session and what the store itself notes of it."""
+
+    state: SessionState
+    created_at: datetime
+    updated_at: datetime
+    asked_at: datetime | None = None
+    reconcile_at: datetime | None = None
+
+
+class Sample(msgspec.Struct, frozen=True):
+    ts: datetime | None
+    ts_text: str | None
+    context: int
+    shape: tuple[Channel, ...]
+    values: tuple[Decimal | None, ...]
+    texts: tuple[str | None, ...] | None
+
+
+class Connector(msgspec.Struct, frozen=True):
+    status: str
+    error_code: str | None
+    info: str | None
+    vendor_id: str | None
+    vendor_error_code: str | None
+    status_time: datetime | None
+    recorded_at: datetime
+
+
+class StationEvent(msgspec.Struct, frozen=True):
+    tenant_id: int
+    event_id: UUID
+    station_id: int
+    type: str
+    event_time: datetime | None
+    data: bytes
+    digest: bytes
+    command_id: UUID | None
+    recorded_at: datetime
+
+
+class Outbox(msgspec.Struct, frozen=True):
+    tenant_id: int
+    type: str
+    station_id: int
+    session_id: UUID | None
+    occurred_at: datetime | None
+    data: bytes
+    number: int
+    """Of the transaction that wrote it."""
+
+
+class Quarantined(msgspec.Struct):
+    tenant_id: int
+    quarantine_id: UUID
+    station_id: int
+    ocpp_version: str
+    action: str
+    reason: str
+    error_code: str | None
+    path: str | None
+    rule: str | None
+    payload: bytes
+    digest: bytes
+    taken: bool
+    times: int
+    last_at: datetime
+
+
+class QuarantineUsage(msgspec.Struct, frozen=True):
+    messages: int = 0
+    bytes: int = 0
+    refused: int = 0
+    told_at: datetime | None = None
+
+
+class Command(msgspec.Struct):
+    tenant_id: int
+    command_id: UUID
+    station_id: int
+    command: str | None
+    action: str | None
+    parameters: bytes
+    requested_by: str
+    created_at: datetime
+    expires_at: datetime
+    session_id: UUID | None = None
+    status: str = "queued"
+    epoch: int | None = None
+    reference: str | None = None
+    sent_at: datetime | None = None
+    finished_at: datetime | None = None
+    result: bytes | None = None
+    error: str | None = None
+
+
+class Process(msgspec.Struct, frozen=True):
+    seen_at: datetime
