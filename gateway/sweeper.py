@@ -5,7 +5,7 @@ No station has a timer of its own. Passes over all stations are made in chunks w
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from itertools import islice
 from typing import Final, NamedTuple
@@ -14,7 +14,7 @@ from uuid import UUID
 import trio
 
 from csms.clock import Clock
-from csms.domain.operations import ReconcileSessions, SeeStations
+from csms.domain.operations import ReconcileSessions, SeenStation, SeeStations
 from csms.ledger import Ledger
 from gateway.calls import OutgoingCalls
 from gateway.closing import CloseReason
@@ -138,14 +138,15 @@ class Sweeper:
         if self._seen_under_way:
             return  # the store is away or slow: the next batch tells the same
         wall, monotonic = self._clock.now(), self._clock.monotonic()
-        seen: list[tuple[int, int, datetime]] = []
+        seen: list[SeenStation] = []
         for number, connection in enumerate(list(self._registry.connections)):
             if number % CHUNK == CHUNK - 1:
                 await trio.lowlevel.checkpoint()
             heard = connection.heard
             if heard > connection.reported and not connection.displaced:
                 connection.reported = heard
-                seen.append((*connection.station.key, wall - timedelta(seconds=monotonic - heard)))
+                at = wall - timedelta(seconds=monotonic - heard)
+                seen.append(SeenStation(*connection.station.key, connection.epoch, at))
         for start in range(0, len(seen) or 1, SEEN_BATCH):
             self._report_seen(seen[start : start + SEEN_BATCH])
 
@@ -165,9 +166,15 @@ class Sweeper:
     def _reconciled(self, outcome: object) -> None:
         self._reconciling = False
 
-    def _report_seen(self, seen: list[tuple[int, int, datetime]]) -> None:
+    def _report_seen(self, seen: list[SeenStation]) -> None:
         self._seen_under_way += 1
         self._submission.submit(SeeStations(tenant_id=0, station_id=0, process_id=self._process_id, seen=seen), self._seen_done)
 
     def _seen_done(self, outcome: object) -> None:
         self._seen_under_way -= 1
+        for sign in outcome if isinstance(outcome, list) else ():
+            station = self._registry.find((sign.tenant_id, sign.station_id))
+            connection = None if station is None else station.connection
+            if connection is not None and connection.epoch == sign.epoch:
+                # another process has taken the station since; perhaps on a connection that is over: then it comes again
+                contained(connection, partial(connection.close, CloseReason.REPLACED))

@@ -7,7 +7,7 @@ which the version module makes the answer. Operations know nothing of OCPP versi
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -77,11 +77,24 @@ class DisconnectStation(Operation, kw_only=True):
     reason: str
 
 
+class SeenStation(NamedTuple):
+    """A sign of life on the connection of this epoch."""
+
+    tenant_id: int
+    station_id: int
+    epoch: int
+    at: datetime
+
+
 class SeeStations(Operation, kw_only=True):
-    """Signs of life of many stations of one process, batched. tenant_id and station_id are 0. Outcome: None."""
+    """Signs of life of many stations of one process, batched. tenant_id and station_id are 0. Outcome: those of `seen` that came
+    on connections which newer ones have overtaken, in whatever process: they are void (design 3.4).
+
+    A station that was taken for lost together with its process, which had only been slow, is connected again with it.
+    """
 
     process_id: UUID
-    seen: list[tuple[int, int, datetime]]
+    seen: list[SeenStation]
 
 
 class ReconcileSessions(Operation, kw_only=True):

@@ -18,6 +18,9 @@ from csms.ledger.session_events import publish_ended
 
 AT_ONCE: Final = 100
 """Sessions that one look takes up: a whole network that comes back is asked little by little."""
+UNHEARD_AGAIN: Final = timedelta(minutes=1)
+"""How long after a question that nobody answered the next one may follow."""
+_UNHEARD: Final = frozenset({"timed_out", "unknown", "expired"})
 _FREE: Final = frozenset({"Available", "Preparing", "Reserved"})
 """States of an OCPP 1.6 connector on which no transaction runs."""
 
@@ -63,15 +66,13 @@ async def answered(
     """Stations have answered our questions."""
     answers: dict[SessionKey, _TransactionStatus] = {}
     for op, command in zip(ops, finished, strict=True):
-        if (
-            command is not None
-            and command.requested_by == QUESTION
-            and command.action == "GetTransactionStatus"
-            and command.session_id is not None
-            and op.status == "accepted"
-            and op.result is not None
-        ):
-            answers[op.tenant_id, command.session_id] = _read_status(op.result)
+        if command is None or command.requested_by != QUESTION or command.session_id is None:
+            continue
+        key = (op.tenant_id, command.session_id)
+        if op.status in _UNHEARD:
+            context.ask_again[key] = context.now + UNHEARD_AGAIN
+        elif op.status == "accepted" and op.result is not None and command.action == "GetTransactionStatus":
+            answers[key] = _read_status(op.result)
     if not answers:
         return
     changed = []

@@ -13,6 +13,7 @@ from csms.domain.operations import (
     DisconnectStation,
     Registration,
     ReportConnectorStatus,
+    SeenStation,
     SeeStations,
 )
 from csms.ledger import apply_reconciliation
@@ -53,11 +54,17 @@ async def disconnect(tx: LedgerTransaction, context: BatchContext, ops: Sequence
     return [None] * len(ops)
 
 
-async def see(tx: LedgerTransaction, context: BatchContext, ops: Sequence[SeeStations]) -> list[None]:
+async def see(tx: LedgerTransaction, context: BatchContext, ops: Sequence[SeeStations]) -> list[list[SeenStation]]:
+    overtaken = []
     for op in ops:
-        for tenant_id, station_id in await tx.see_stations(op.process_id, op.seen):
+        presence = await tx.see_stations(op.process_id, op.seen)
+        for tenant_id, station_id in presence.lost:
             context.publish("station.disconnected", tenant_id, station_id, {"reason": "process_lost"}, occurred_at=context.now)
-    return [None] * len(ops)
+        for seen in presence.back:
+            data = {"epoch": seen.epoch, "created": False}
+            context.publish("station.connected", seen.tenant_id, seen.station_id, data, occurred_at=context.now)
+        overtaken.append(presence.overtaken)
+    return overtaken
 
 
 async def boot(tx: LedgerTransaction, context: BatchContext, ops: Sequence[BootStation]) -> list[Booted]:

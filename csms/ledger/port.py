@@ -20,6 +20,7 @@ from csms.domain.operations import (
     FinishCommand,
     OpenEventStream,
     ReportConnectorStatus,
+    SeenStation,
     StoreDeviceReport,
 )
 from csms.domain.session_state import SessionState
@@ -33,6 +34,7 @@ from csms.ledger.rows import (
     MeterUpdate,
     OutboxRow,
     OwnCommandRow,
+    Presence,
     QuarantineRow,
     RelaxationKey,
     SampleRow,
@@ -62,8 +64,8 @@ class LedgerTransaction(Protocol):
     # stations
     async def connect_stations(self, ops: Sequence[ConnectStation]) -> list[Connected | None]: ...
     async def disconnect_stations(self, ops: Sequence[DisconnectStation]) -> list[bool]: ...
-    async def see_stations(self, process_id: UUID, seen: Sequence[tuple[int, int, datetime]]) -> list[StationKey]:
-        """Note signs of life and renew the process; gives the stations of dead processes, which are offline now."""
+    async def see_stations(self, process_id: UUID, seen: Sequence[SeenStation]) -> Presence:
+        """Note signs of life and renew the process."""
         ...
 
     async def lock_stations(self, keys: Collection[StationKey]) -> dict[StationKey, StationRow]: ...

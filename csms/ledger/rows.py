@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from csms.domain.metering import Reading
+from csms.domain.operations import SeenStation
 
 
 class StationRow(msgspec.Struct):
@@ -22,6 +23,18 @@ class StationRow(msgspec.Struct):
     admission: str
     connection_epoch: int
     retired: bool
+
+
+class Presence(msgspec.Struct, frozen=True):
+    """What came of signs of life.
+
+    `lost`: stations (tenant_id, station_id) of dead processes, which are offline now; `back`: stations that were taken for lost
+    and are connected; `overtaken`: signs on connections that are not the newest ones of their stations.
+    """
+
+    lost: list[tuple[int, int]]
+    back: list[SeenStation]
+    overtaken: list[SeenStation]
 
 
 class TokenRow(msgspec.Struct, frozen=True):

@@ -41,7 +41,9 @@ class ReconciliationStatements:
         back = "greatest(s.connected_at, s.booted_at)"
         active = await self.connection.fetch(
             f"SELECT {SESSION_COLUMNS} FROM sessions x JOIN stations s USING (tenant_id, station_id) "
-            "WHERE x.status = 'active' AND s.connected_process = $1 AND (x.reconcile_at IS NULL OR x.reconcile_at <= now()) "
+            # a station that has started over since it was asked is asked anew
+            f"WHERE x.status = 'active' AND s.connected_process = $1 AND (x.reconcile_at IS NULL OR x.reconcile_at <= now() "
+            f"OR x.asked_at < {back}) "
             f"AND (x.updated_at < now() - $2::interval OR (x.updated_at < {back} AND {back} < now() - $3::interval)) "
             "ORDER BY x.updated_at, x.session_id LIMIT $4 FOR UPDATE OF x SKIP LOCKED",
             process_id,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from csms.domain.operations import BootStation, Connected, ConnectStation, DisconnectStation, ReportConnectorStatus
-from csms.ledger.rows import StationRow
+from csms.domain.operations import BootStation, Connected, ConnectStation, DisconnectStation, ReportConnectorStatus, SeenStation
+from csms.ledger.rows import Presence, StationRow
 from csms.store.pool import Connection
 from csms.store.unnest import RowType
 
@@ -42,7 +41,7 @@ _CONNECT: Final = RowType(
     )
 )
 _DISCONNECT: Final = RowType((("tenant_id", "int4"), ("station_id", "int8"), ("epoch", "int8")))
-_SEEN: Final = RowType((("tenant_id", "int4"), ("station_id", "int8"), ("seen_at", "timestamptz")))
+_SEEN: Final = RowType((("tenant_id", "int4"), ("station_id", "int8"), ("epoch", "int8"), ("seen_at", "timestamptz")))
 _BOOT: Final = RowType(
     (
         ("tenant_id", "int4"),
@@ -149,7 +148,9 @@ class StationStatements:
         done = {(row["tenant_id"], row["station_id"]) for row in rows}
         return [(op.tenant_id, op.station_id) in done for op in ops]
 
-    async def see_stations(self, process_id: UUID, seen: Sequence[tuple[int, int, datetime]]) -> list[tuple[int, int]]:
+    async def see_stations(self, process_id: UUID, seen: Sequence[SeenStation]) -> Presence:
+        back: list[SeenStation] = []
+        overtaken: list[SeenStation] = []
         was_away = await self.connection.fetchval(
             "SELECT seen_at < now() - make_interval(secs => $2) FROM gateway_processes WHERE process_id = $1",
             process_id,
@@ -161,16 +162,24 @@ class StationStatements:
         )
         if seen:
             # a row that another transaction holds is seen by that one's message anyway
-            await self.connection.execute(
-                "WITH heard AS (SELECT s.tenant_id, s.station_id, h.seen_at "
-                f"FROM {_SEEN.source('h')} JOIN stations s USING (tenant_id, station_id) FOR UPDATE OF s SKIP LOCKED) "
-                "UPDATE stations s SET last_seen_at = heard.seen_at FROM heard "
-                "WHERE s.tenant_id = heard.tenant_id AND s.station_id = heard.station_id",
+            rows = await self.connection.fetch(
+                "WITH heard AS (SELECT s.tenant_id, s.station_id, h.seen_at, "
+                "s.connected_process IS NULL AND s.connection_epoch = h.epoch AS is_back, s.connection_epoch > h.epoch AS is_old "
+                f"FROM {_SEEN.source('h')} JOIN stations s USING (tenant_id, station_id) FOR UPDATE OF s SKIP LOCKED), "
+                "noted AS (UPDATE stations s SET last_seen_at = heard.seen_at, "
+                # this process was taken for dead, and is not
+                f"connected_process = CASE WHEN heard.is_back THEN ${len(_SEEN.columns) + 1} ELSE s.connected_process END "
+                "FROM heard WHERE s.tenant_id = heard.tenant_id AND s.station_id = heard.station_id) "
+                "SELECT tenant_id, station_id, is_back FROM heard WHERE is_back OR is_old",
                 *_SEEN.parameters(seen),
+                process_id,
             )
+            noted = {(row["tenant_id"], row["station_id"]): row["is_back"] for row in rows}
+            back = [sign for sign in seen if noted.get((sign.tenant_id, sign.station_id)) is True]
+            overtaken = [sign for sign in seen if noted.get((sign.tenant_id, sign.station_id)) is False]
         if was_away:
             # the store was away for all of us: give the others the time to come back before calling them dead
-            return []
+            return Presence([], back, overtaken)
         rows = await self.connection.fetch(
             "WITH dead AS (SELECT s.tenant_id, s.station_id FROM stations s "
             "LEFT JOIN gateway_processes p ON p.process_id = s.connected_process WHERE s.connected_process IS NOT NULL "
@@ -181,7 +190,7 @@ class StationStatements:
             float(PROCESS_DEAD_AFTER_S),
         )
         await self.connection.execute("DELETE FROM gateway_processes WHERE seen_at < now() - interval '1 day'")
-        return [(row["tenant_id"], row["station_id"]) for row in rows]
+        return Presence([(row["tenant_id"], row["station_id"]) for row in rows], back, overtaken)
 
     async def lock_stations(self, keys: Collection[tuple[int, int]]) -> dict[tuple[int, int], StationRow]:
         rows = await self.connection.fetch(

@@ -34,6 +34,7 @@ def facts_of(database: ModelDatabase) -> Facts:
                 state.incarnation,
                 state.status,
                 state.id_token,
+                state.start_time_text,
                 state.start_meter_wh,
                 state.stop_meter_wh,
                 state.energy_wh,

@@ -26,6 +26,7 @@ class StoredSession:
     incarnation: int
     status: str
     id_token: str | None
+    start_text: str | None
     start_wh: Decimal | None
     stop_wh: Decimal | None
     energy_wh: Decimal | None
@@ -84,7 +85,7 @@ def _sessions_of(
         for session in facts.sessions
         if id(session) not in claimed
         and (session.tenant, session.identity) == (transaction.tenant, transaction.identity)
-        and session.start_wh == transaction.start_wh
+        and _begins_as(session, transaction)
     ]
 
 
@@ -109,6 +110,11 @@ def _faults(transaction: Transaction, stored: dict[Key, list[StoredSession]], cl
     yield from _faults_of_registers(transaction, session, told)
     yield from _faults_of_events(transaction, session, told)
     yield from _faults_of_end(transaction, session, told)
+
+
+def _begins_as(session: StoredSession, transaction: Transaction) -> bool:
+    start = transaction.messages[0]
+    return (session.start_wh, session.start_text) == (transaction.start_wh, start.timestamp)
 
 
 def _faults_of_registers(transaction: Transaction, session: StoredSession, told: list[Message]) -> Iterable[str]:
@@ -166,7 +172,7 @@ def _faults_of_unanswered(transaction: Transaction, told: list[Message], facts: 
     begun = [
         s
         for s in facts.sessions
-        if (s.tenant, s.identity, s.start_wh) == (transaction.tenant, transaction.identity, transaction.start_wh)
+        if (s.tenant, s.identity) == (transaction.tenant, transaction.identity) and _begins_as(s, transaction)
     ]
     if len(begun) > 1:
         yield f"{len(begun)} sessions"

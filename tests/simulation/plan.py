@@ -10,7 +10,7 @@ from random import Random
 import trio
 
 from tests.simulation.network import Line
-from tests.simulation.world import World
+from tests.simulation.world import SimulatedDatabase, World
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ async def _restart_process(world: World, strike: Strike, chance: Random) -> None
 
 
 async def _crash_store(world: World, strike: Strike, chance: Random) -> None:
-    world.database.crash()
+    await world.database.crash()
     world.store_weather.away = True
     await trio.sleep(strike.seconds / 4)
     world.store_weather.away = False
@@ -128,6 +128,7 @@ async def _power_losses(world: World, strike: Strike, chance: Random) -> None:
 
 async def _clock_jump(world: World, strike: Strike, chance: Random) -> None:
     world.clock.ahead += timedelta(seconds=chance.uniform(-600, 600))
+    world.furthest_ahead = max(world.furthest_ahead, world.clock.ahead)
 
 
 async def _commands(world: World, strike: Strike, chance: Random) -> None:
@@ -136,7 +137,7 @@ async def _commands(world: World, strike: Strike, chance: Random) -> None:
     while trio.current_time() < end:
         await trio.sleep(chance.uniform(0.2, 5))
         station = chance.choice(world.stations)
-        if world.database.station_of(world.tenant_id(station.tenant), station.identity) is None:
+        if await world.database.place_of(world.tenant_id(station.tenant), station.identity) is None:
             continue
         version = station.habits.version
         kind = chance.choice(("start", "stop", "ask"))
@@ -158,6 +159,12 @@ async def _commands(world: World, strike: Strike, chance: Random) -> None:
             await world.order(station, "ClearCache", {})
 
 
+async def _bus_away(world: World, strike: Strike, chance: Random) -> None:
+    world.bus.away = True
+    await trio.sleep(strike.seconds)
+    world.bus.away = False
+
+
 FAULTS: dict[str, Callable[[World, Strike, Random], Awaitable[None]]] = {
     "kill a gateway process": _kill_process,
     "restart a gateway process": _restart_process,
@@ -177,6 +184,7 @@ FAULTS: dict[str, Callable[[World, Strike, Random], Awaitable[None]]] = {
     "power losses": _power_losses,
     "clock jump": _clock_jump,
     "commands": _commands,
+    "bus away": _bus_away,
 }
 
 
@@ -197,8 +205,8 @@ class Plan:
             key=lambda strike: strike.at,
         )
 
-    def world(self) -> World:
-        return World(self.seed, stations=self.stations, processes=self.processes, seconds=self.seconds)
+    def world(self, database: SimulatedDatabase) -> World:
+        return World(self.seed, stations=self.stations, processes=self.processes, seconds=self.seconds, database=database)
 
     async def play(self, world: World) -> None:
         """Let the faults strike; cancelled when the run calms down."""

@@ -6,10 +6,12 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from tests.simulation.facts import facts_of
+from tests.simulation.model import ModelDatabase
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.oracle import judge
 from tests.simulation.plan import Plan
-from tests.simulation.world import World, simulate
+from tests.simulation.timing import SimulatedClock
+from tests.simulation.world import simulate
 
 
 @dataclass
@@ -31,9 +33,10 @@ class Verdict:
 def play(seed: int) -> Verdict:
     """Run one seed to its end and judge it."""
     plan = Plan(seed)
-    world: World = plan.world()
+    database = ModelDatabase(SimulatedClock())
+    world = plan.world(database)
     simulate(world, plan.play)
-    wrong = [*world.complaints, *judge(world.stations, facts_of(world.database))]
+    wrong = [*world.complaints, *judge(world.stations, facts_of(database))]
     messages = sum(m.attempts for s in world.stations for t in s.transactions for m in t.messages)
     return Verdict(plan, wrong, world.digest, messages, sum(len(s.transactions) for s in world.stations), world.trace)
 

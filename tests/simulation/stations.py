@@ -121,6 +121,11 @@ class Station:
         return not self._queue and not self._running and not self._notices
 
     @property
+    def reachable(self) -> bool:
+        """Connected, and so is the gateway with it."""
+        return self.line is not None and self.line.open
+
+    @property
     def queued(self) -> int:
         return len(self._queue)
 

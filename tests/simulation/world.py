@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 from unittest.mock import patch
 from uuid import UUID
 
@@ -17,22 +18,24 @@ import trio
 from trio.testing import MockClock
 
 import gateway.server
+from csms.bus import BusUnavailable
 from csms.bus.local import LocalBus
 from csms.credentials import StationPasswords
 from csms.health import HealthRegistry
 from csms.ledger import Ledger
+from csms.ledger.port import LedgerStore
 from csms.settings import Settings
 from csms.store import StoreUnavailable
+from csms.store.gateway_store import GatewayStore
 from csms.tenants import TenantConfig, TenantDirectory
 from gateway.server import GatewayServices, run_gateway
-from tests.simulation.model import Behaviour, ModelDatabase
+from tests.simulation.model import Behaviour
 from tests.simulation.network import Network, SimulatedEntrance
 from tests.simulation.stations import Habits, Station
 from tests.simulation.timing import SimulatedClock, SimulatedIds
 from tests.simulation.truth import Transaction
 
 TENANTS = ("red", "blue")
-QUEUE_BOUND = 500
 SETTLE_S, SILENCE_S, GIVE_UP_S = 20, 60, 3600
 
 
@@ -61,6 +64,39 @@ class Faults(Behaviour):
             raise StoreUnavailable(f"simulated at {point}")
 
 
+class SimulatedDatabase(Protocol):
+    """What a world needs of a database: the model, or PostgreSQL."""
+
+    clock: SimulatedClock
+
+    def ledger_store(self, behaviour: Behaviour) -> LedgerStoreThatDies: ...
+    def gateway_store(self, behaviour: Behaviour) -> GatewayStore: ...
+    async def crash(self) -> None: ...
+    async def add_tenant(self, tenant_id: int, slug: str) -> None: ...
+    async def place_of(self, tenant_id: int, identity: str) -> tuple[int, UUID | None] | None: ...
+    async def insert_command(
+        self, tenant_id: int, command_id: UUID, station_id: int, action: str, payload: dict[str, Any], *, expires_at: datetime
+    ) -> None: ...
+    async def command_status(self, tenant_id: int, command_id: UUID) -> str: ...
+
+
+class LedgerStoreThatDies(LedgerStore, Protocol):
+    def kill(self) -> None:
+        """Its process is gone: nobody hears of its transactions any more."""
+        ...
+
+
+class FlakyBus(LocalBus):
+    """The bus of all processes; while `away`, nothing is published."""
+
+    away = False
+
+    async def publish(self, topic: str, body: bytes) -> None:
+        if self.away:
+            raise BusUnavailable("simulated")
+        await super().publish(topic, body)
+
+
 @dataclass
 class Process:
     """One gateway process."""
@@ -68,7 +104,7 @@ class Process:
     name: str
     entrance: SimulatedEntrance
     ledger: Ledger
-    ledger_store: Any
+    ledger_store: LedgerStoreThatDies
     services: GatewayServices
     shutdown: trio.Event
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
@@ -86,15 +122,17 @@ class Process:
 class World:
     """Everything of one run; `run` plays it."""
 
-    def __init__(self, seed: int, *, stations: int, processes: int, seconds: float) -> None:
+    def __init__(self, seed: int, *, stations: int, processes: int, seconds: float, database: SimulatedDatabase) -> None:
         self.seed = seed
         self.seconds = seconds
         self.chance = Random(f"world {seed}")
-        self.clock = SimulatedClock()
+        self.clock = database.clock
         self.ids = SimulatedIds(self.clock, Random(f"ids {seed}"))
-        self.database = ModelDatabase(self.clock, Random(f"store {seed}"))
+        self.database = database
         self.store_weather = StoreWeather()
-        self.bus = LocalBus()
+        self.bus = FlakyBus()
+        self.queue_bound = self.chance.choice((8, 50, 500))
+        self.batch_size = self.chance.choice((1, 4, 200))
         self.tenants = TenantDirectory(try_out=False)
         self.processes: list[Process] = []
         self.stations: list[Station] = []
@@ -102,6 +140,7 @@ class World:
         self.complaints: list[str] = []
         """What was wrong while it ran."""
         self.calm = False
+        self.furthest_ahead = timedelta(0)
         self._wanted_stations = stations
         self._wanted_processes = processes
         self._numbers = iter(range(1_000_000))
@@ -110,7 +149,7 @@ class World:
 
     async def run(self, play: Callable[[World], Any]) -> None:
         """Bring everything up, let `play` strike, calm down, and see that all stations come to rest."""
-        self._make_tenants()
+        await self._make_tenants()
         async with self.bus, trio.open_nursery() as nursery:
             self.network = Network(Random(f"network {self.seed}"), nursery)
             for _ in range(self._wanted_processes):
@@ -128,33 +167,40 @@ class World:
     async def _calm_down(self) -> None:
         self.note("calm")
         self.calm = True
+        # the clock is right again: it never ran so far ahead that this is behind it
+        self.clock.ahead = self.furthest_ahead
+        self.bus.away = False
         self.store_weather.__init__()  # type: ignore[misc]
         self.network.weather.__init__()  # type: ignore[misc]
         for station in self.stations:
             station.stopping = True
         with trio.move_on_after(900) as limit:
-            while not all(station.idle and station.line is not None for station in self.stations):
+            while not all(station.idle and station.reachable for station in self.stations):
                 await trio.sleep(1)
         if limit.cancelled_caught:
             self.complaints += [
-                f"{s.tenant}/{s.identity} never came to rest: {s.queued} messages wait, connected: {s.line is not None}, {s.errors}"
+                f"{s.tenant}/{s.identity} never came to rest: {s.queued} messages wait, connected: {s.reachable}, {dict(s.errors)}"
                 for s in self.stations
-                if not s.idle or s.line is None
+                if not s.idle or not s.reachable
             ]
         await self._reach_all()
-        # sessions that nobody ends are asked about and closed
+        # sessions that nobody ends are asked about and closed, half-open connections are found out
         await trio.sleep(SILENCE_S + SETTLE_S + 60)
+        served = Counter(task.name.rpartition(".")[2] for task in _tasks(trio.lowlevel.current_root_task()))
+        if served["serve"] > len(self.stations):
+            self.complaints.append(f"{served['serve']} connections are served for {len(self.stations)} stations")
+        if served["writer"]:
+            self.complaints.append(f"{served['writer']} tasks write still")
 
     async def _reach_all(self) -> None:
         """A command reaches every station that is connected."""
         ordered = {}
         for station in self.stations:
-            row = self.database.station_of(self.tenant_id(station.tenant), station.identity)
-            if row is not None and station.line is not None:
+            if station.reachable:
                 ordered[await self.order(station, "ClearCache", {})] = station
         await trio.sleep(20)
         for command_id, station in ordered.items():
-            status = self.database.commands[self.tenant_id(station.tenant), command_id].status
+            status = await self.database.command_status(self.tenant_id(station.tenant), command_id)
             if status != "accepted":
                 self.complaints.append(f"a command to {station.tenant}/{station.identity} ended as {status}")
 
@@ -162,14 +208,17 @@ class World:
         """Put a command into the store, as the hub does, and poke whoever holds the station."""
         command_id = self.ids.uuid7()
         tenant_id = self.tenant_id(station.tenant)
-        row = self.database.station_of(tenant_id, station.identity)
-        assert row is not None
-        self.database.insert_command(
-            tenant_id, command_id, row.station_id, action, payload, expires_at=self.clock.now() + timedelta(seconds=60)
-        )
-        if row.connected_process is not None:
-            body = f'{{"tenant_id":{tenant_id},"station_id":{row.station_id},"command_id":"{command_id}"}}'
-            await self.bus.publish(f"gateway.{row.connected_process}.commands", body.encode())
+        place = await self.database.place_of(tenant_id, station.identity)
+        assert place is not None
+        station_id, process_id = place
+        expires_at = self.clock.now() + timedelta(seconds=60)
+        await self.database.insert_command(tenant_id, command_id, station_id, action, payload, expires_at=expires_at)
+        if process_id is not None:
+            body = f'{{"tenant_id":{tenant_id},"station_id":{station_id},"command_id":"{command_id}"}}'
+            try:
+                await self.bus.publish(f"gateway.{process_id}.commands", body.encode())
+            except BusUnavailable:
+                pass  # the process finds it by itself
         return command_id
 
     def note(self, what: str, *details: object) -> None:
@@ -194,10 +243,10 @@ class World:
 
     # -- making it
 
-    def _make_tenants(self) -> None:
+    async def _make_tenants(self) -> None:
         configs = []
         for number, slug in enumerate(TENANTS, 1):
-            self.database.add_tenant(number, slug)
+            await self.database.add_tenant(number, slug)
             configs.append(TenantConfig(number, slug, "accept", "accept", True, "UTC", "EUR", 60))
         self.tenants.replace_all(configs)
 
@@ -236,7 +285,14 @@ class World:
         health = HealthRegistry()
         ledger_store = self.database.ledger_store(Faults(self.store_weather, chance))
         ledger = Ledger(
-            ledger_store, self.tenants, self.clock, ids, transaction_id_key=bytes(32), queue_bound=QUEUE_BOUND, health=health
+            ledger_store,
+            self.tenants,
+            self.clock,
+            ids,
+            transaction_id_key=bytes(32),
+            batch_size=self.batch_size,
+            queue_bound=self.queue_bound,
+            health=health,
         )
         services = GatewayServices(
             settings=Settings(
@@ -259,7 +315,7 @@ class World:
         while True:
             await trio.sleep(5)
             for process in self.processes:
-                if process.ledger.queued > QUEUE_BOUND:
+                if process.ledger.queued > self.queue_bound:
                     self.complaints.append(f"{process.ledger.queued} operations wait in {process.name}")
 
 
@@ -302,6 +358,14 @@ def quiet() -> Iterator[None]:
 
 def _drop(*_: object) -> dict[str, Any]:
     raise structlog.DropEvent
+
+
+def _tasks(root: trio.lowlevel.Task | None) -> Iterator[trio.lowlevel.Task]:
+    if root is not None:
+        yield root
+        for nursery in root.child_nurseries:
+            for task in nursery.child_tasks:
+                yield from _tasks(task)
 
 
 def simulate(world: World, play: Callable[[World], Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -19,6 +20,7 @@ from csms.domain.operations import (
     RecordMeterValues,
     RecordStationEvent,
     ReportConnectorStatus,
+    SeenStation,
     SeeStations,
 )
 from csms.domain.times import parse_station_time
@@ -224,6 +226,24 @@ async def test_stations_of_a_dead_process_are_offline(bench: Bench) -> None:
     await bench.ledger.commit(SeeStations(tenant_id=0, station_id=0, process_id=uuid4(), seen=[]))
     (row,) = await bench.rows("SELECT connected_process FROM stations WHERE station_id = $1", station.station_id)
     assert row["connected_process"] is None
+
+
+async def test_stations_of_a_process_that_was_only_slow_are_connected_again(bench: Bench) -> None:
+    station = await bench.connect("S1")
+    (row,) = await bench.rows("SELECT connected_process FROM stations")
+    slow = row["connected_process"]
+    await bench.ledger.commit(SeeStations(tenant_id=0, station_id=0, process_id=slow, seen=[]))
+    await bench.owner("UPDATE gateway_processes SET seen_at = now() - interval '61 s'")
+    await bench.ledger.commit(SeeStations(tenant_id=0, station_id=0, process_id=uuid4(), seen=[]))
+    now = datetime.now(UTC)
+    for epoch, holder in ((station.epoch - 1, None), (station.epoch, slow)):
+        seen = [SeenStation(1, station.station_id, epoch, now)]
+        overtaken = await bench.ledger.commit(SeeStations(tenant_id=0, station_id=0, process_id=slow, seen=seen))
+        assert overtaken == (seen if holder is None else []), "an older connection is void"
+        (row,) = await bench.rows("SELECT connected_process FROM stations")
+        assert row["connected_process"] == holder
+    events = await bench.rows("SELECT type FROM outbox ORDER BY xid, id")
+    assert [event["type"] for event in events] == ["station.connected", "station.disconnected", "station.connected"]
 
 
 async def test_a_command_is_claimed_once_by_the_newest_epoch_and_finished_once(bench: Bench) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from random import Random
 from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
 import trio
 
-from csms.clock import Clock
 from csms.ledger.port import LedgerTransaction
 from csms.store import StoreUnavailable
 from csms.store.command_records import CommandRecord
@@ -23,6 +21,7 @@ from tests.simulation.model.notices import NoticeStatements
 from tests.simulation.model.rows import Command, Station
 from tests.simulation.model.sessions import SessionStatements
 from tests.simulation.model.stations import StationStatements
+from tests.simulation.timing import SimulatedClock
 
 T = TypeVar("T")
 _PER_STATION, _PER_LOOK = 5, 200
@@ -52,15 +51,14 @@ class ModelTransaction(StationStatements, SessionStatements, NoticeStatements, C
 class ModelDatabase:
     """The server: what is committed stays, also over `crash`."""
 
-    def __init__(self, clock: Clock, chance: Random) -> None:
-        self._clock = clock
-        self._chance = chance
+    def __init__(self, clock: SimulatedClock) -> None:
+        self.clock = clock
         self.tables = Tables()
 
     def begin(self) -> Transaction:
-        return Transaction(self.tables, self._clock.now())
+        return Transaction(self.tables, self.clock.now())
 
-    def crash(self) -> None:
+    async def crash(self) -> None:
         """Killed and started again: what had not committed never happened."""
         for transaction in list(self.tables.open):
             transaction.abort()
@@ -73,10 +71,10 @@ class ModelDatabase:
 
     # -- what tests put in and look at
 
-    def add_tenant(self, tenant_id: int, slug: str) -> None:
+    async def add_tenant(self, tenant_id: int, slug: str) -> None:
         self.tables.table("tenants")[tenant_id] = slug
 
-    def insert_command(
+    async def insert_command(
         self, tenant_id: int, command_id: UUID, station_id: int, action: str, payload: dict[str, Any], *, expires_at: datetime
     ) -> None:
         """A raw command, as the hub puts it in."""
@@ -88,10 +86,18 @@ class ModelDatabase:
             action,
             msgspec.json.encode(payload),
             "operator",
-            self._clock.now(),
+            self.clock.now(),
             expires_at,
         )
         self.tables.table("commands")[tenant_id, command_id] = command
+
+    async def place_of(self, tenant_id: int, identity: str) -> tuple[int, UUID | None] | None:
+        """(station_id, the process that holds it) of a station that has connected at least once."""
+        station = self.station_of(tenant_id, identity)
+        return None if station is None else (station.station_id, station.connected_process)
+
+    async def command_status(self, tenant_id: int, command_id: UUID) -> str:
+        return self.commands[tenant_id, command_id].status
 
     def station_of(self, tenant_id: int, identity: str) -> Station | None:
         key = self.tables.table("stations unique").get((tenant_id, identity.lower()))

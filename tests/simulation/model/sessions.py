@@ -149,13 +149,15 @@ class SessionStatements(Statements):
         ended: list[Session] = []
         for session in self.tx.rows("sessions"):
             station: Station = self.tx.get("stations", (session.state.tenant_id, session.state.station_id))
-            due = session.reconcile_at is None or session.reconcile_at <= now
-            if station.connected_process != process_id or not due:
+            if station.connected_process != process_id:
                 continue
             back = max((at for at in (station.connected_at, station.booted_at) if at is not None), default=now)
+            due = session.reconcile_at is None or session.reconcile_at <= now
             if session.state.status != "active":
-                if session.reconcile_at is not None:
+                if session.reconcile_at is not None and due:
                     ended.append(session)
+            elif not due and not (session.asked_at is not None and session.asked_at < back):
+                continue
             elif session.updated_at < now - silence or (session.updated_at < back and back < now - settle):
                 active.append(session)
         active.sort(key=lambda s: (s.updated_at, s.state.session_id))

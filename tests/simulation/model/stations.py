@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from copy import copy
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +16,10 @@ from csms.domain.operations import (
     DisconnectStation,
     OpenEventStream,
     ReportConnectorStatus,
+    SeenStation,
 )
 from csms.ledger.port import StationKey, StreamKey
-from csms.ledger.rows import StationRow
+from csms.ledger.rows import Presence, StationRow
 from csms.store.ledger_stations import CONNECTORS_MAX, EVSES_MAX, PROCESS_DEAD_AFTER_S
 from csms.store.ledger_streams import STREAMS_MAX
 from tests.simulation.model.rows import Connector, Process, Station
@@ -102,27 +103,34 @@ class StationStatements(Statements):
             done.append(gone)
         return done
 
-    async def see_stations(self, process_id: UUID, seen: Sequence[tuple[int, int, datetime]]) -> list[StationKey]:
+    async def see_stations(self, process_id: UUID, seen: Sequence[SeenStation]) -> Presence:
         await self.step("see_stations")
         now = self.tx.now
         before: Process | None = self.tx.get("processes", process_id)
         was_away = before is not None and before.seen_at < now - timedelta(seconds=PROCESS_DEAD_AFTER_S / 2)
         await self.tx.lock("processes", process_id)
         self.tx.put("processes", process_id, Process(now))
-        for tenant_id, station_id, seen_at in seen:
-            key = (tenant_id, station_id)
+        back: list[SeenStation] = []
+        overtaken: list[SeenStation] = []
+        for sign in seen:
+            key = (sign.tenant_id, sign.station_id)
             if not self.tx.is_locked_by_another("stations", key):
                 station = await self.tx.locked("stations", key)
                 if station is not None:
-                    station.last_seen_at = seen_at
+                    station.last_seen_at = sign.at
+                    if station.connected_process is None and station.connection_epoch == sign.epoch:
+                        station.connected_process = process_id
+                        back.append(sign)
+                    elif station.connection_epoch > sign.epoch:
+                        overtaken.append(sign)
                     self.tx.put("stations", key, station)
         if was_away:
-            return []
+            return Presence([], back, overtaken)
         dead = await self._dead_processes_stations()
         for process, row in list(self.tx.tables.table("processes").items()):
             if row.seen_at < now - timedelta(days=1) and process != process_id:
                 self.tx.remove("processes", process)
-        return dead
+        return Presence(dead, back, overtaken)
 
     async def _dead_processes_stations(self) -> list[StationKey]:
         limit = self.tx.now - timedelta(seconds=PROCESS_DEAD_AFTER_S)
