@@ -114,8 +114,6 @@ class Process:
         """As kill -9 does: nothing of what it was about to do happens."""
         self.entrance.kill()
         self.ledger_store.kill()
-        for shield in list(self.ledger._shields):
-            shield.shield = False
         self.scope.cancel()
 
 

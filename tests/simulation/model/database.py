@@ -152,7 +152,7 @@ class ModelLedgerStore:
         if not self._killed:
             await self._behaviour.at(point)
         if self._killed:
-            await trio.sleep_forever()
+            raise StoreUnavailable("this process is dead")
 
 
 class ModelGatewayStore:
