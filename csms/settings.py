@@ -169,6 +169,11 @@ class Settings:
     log_format: Literal["auto", "json", "text"] = _setting(
         "auto", _one_of("auto", "json", "text"), "`json` lines, `text`, or `auto`: text on a terminal and else json"
     )
+    event_file: Path | None = _setting(
+        None, _path, "A file that every event is appended to, a line of JSON each (docs/operations/events.md). Unset: none"
+    )
+    event_file_mb: int = _setting(100, _integer(1, 100_000), "Megabytes after which that file is renamed and a new one begun")
+    event_file_keep: int = _setting(10, _integer(0, 1000), "How many renamed ones are kept")
     ledger_linger_ms: int = _setting(
         10, _integer(0, 1000), "Milliseconds that a busy ledger waits for more messages to commit together; 0: never"
     )

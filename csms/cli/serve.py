@@ -28,11 +28,14 @@ from csms.clock import SystemClock, SystemIds
 from csms.credentials import StationPasswords
 from csms.health import HealthRegistry
 from csms.ledger import Ledger
+from csms.outbox import OutboxReader, Poker
+from csms.outbox.file_sink import FileSink
 from csms.secret import STATION_PASSWORD_PEPPER, TRANSACTION_ID_PERMUTATION, RootSecret
 from csms.settings import Settings
 from csms.store import check_schema, migrate, open_store
 from csms.store.ledger_transaction import PostgresLedgerStore
 from csms.store.maintenance import maintain
+from csms.store.outbox import OutboxStore
 from csms.store.tenants import keep_fresh, refresh_tenants
 from csms.tenants import TenantDirectory
 
@@ -105,6 +108,12 @@ async def _run_on(database: OpenDatabase, command: Command, settings: Settings, 
             infrastructure.start_soon(
                 partial(maintain, database.url, services.store.gateway, call_timeout_s=settings.call_timeout_s)
             )
+            infrastructure.start_soon(services.poker.run)
+            if command != "gateway" and settings.event_file is not None:
+                sink = FileSink(settings.event_file, most_bytes=settings.event_file_mb * 1_000_000, keep=settings.event_file_keep)
+                outbox = OutboxStore(services.store.gateway)
+                reader = OutboxReader(sink, outbox, services.bus, services.health, services.process_id)
+                infrastructure.start_soon(reader.run)
             if database.embedded is not None:
                 infrastructure.start_soon(look_after_server, database.embedded, services.health)
 
@@ -143,6 +152,7 @@ async def _open_services(database: OpenDatabase, settings: Settings, secret: Roo
         ) as store,
         _open_bus(settings, ids, health) as bus,
     ):
+        poker = Poker(bus)
         yield Services(
             settings=settings,
             clock=clock,
@@ -160,7 +170,9 @@ async def _open_services(database: OpenDatabase, settings: Settings, secret: Roo
                 batch_size=settings.ledger_batch,
                 queue_bound=settings.ledger_queue,
                 health=health,
+                committed=poker.written,
             ),
+            poker=poker,
             tenants=tenants,
             passwords=StationPasswords(secret.derive(STATION_PASSWORD_PEPPER), ids),
             health=health,

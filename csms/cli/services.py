@@ -11,6 +11,7 @@ from csms.clock import Clock, Ids
 from csms.credentials import StationPasswords
 from csms.health import HealthRegistry
 from csms.ledger import Ledger
+from csms.outbox import Poker
 from csms.secret import RootSecret
 from csms.settings import Settings
 from csms.store import Store
@@ -33,6 +34,7 @@ class Services:
     store: Store
     bus: Bus
     ledger: Ledger
+    poker: Poker
     tenants: TenantDirectory
     passwords: StationPasswords
     health: HealthRegistry

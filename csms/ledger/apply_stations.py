@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 
 from csms.domain.operations import (
@@ -22,6 +23,10 @@ from csms.ledger.port import LedgerTransaction
 
 _REGISTRATION: Final[dict[str, Registration]] = {"accept": "accepted", "pending": "pending", "reject": "rejected"}
 
+OFFLINE_AFTER: Final = timedelta(seconds=30)
+"""How long a station may be without a connection before it is told to be offline: quick reconnects tell nothing (rule L4)."""
+OFFLINE_AT_ONCE: Final = 1_000
+
 RETRY_INTERVAL_S: Final = 60
 """How long a station that is not accepted waits before its next BootNotification."""
 
@@ -37,6 +42,10 @@ async def connect(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Co
                 {"ocpp_version": op.ocpp_version, "epoch": outcome.epoch, "created": outcome.created},
                 occurred_at=context.now,
             )
+            if outcome.was_offline:
+                context.publish(
+                    "station.online", op.tenant_id, outcome.station_id, {"epoch": outcome.epoch}, occurred_at=context.now
+                )
     return outcomes
 
 
@@ -55,6 +64,7 @@ async def disconnect(tx: LedgerTransaction, context: BatchContext, ops: Sequence
 
 
 async def see(tx: LedgerTransaction, context: BatchContext, ops: Sequence[SeeStations]) -> list[list[SeenStation]]:
+    """Connections come and go; that a station is offline is told only of those that stay away (rule L4)."""
     overtaken = []
     for op in ops:
         presence = await tx.see_stations(op.process_id, op.seen)
@@ -63,7 +73,13 @@ async def see(tx: LedgerTransaction, context: BatchContext, ops: Sequence[SeeSta
         for seen in presence.back:
             data = {"epoch": seen.epoch, "created": False}
             context.publish("station.connected", seen.tenant_id, seen.station_id, data, occurred_at=context.now)
+        if presence.back:
+            epochs = {(seen.tenant_id, seen.station_id): seen.epoch for seen in presence.back}
+            for key in await tx.tell_online(epochs):
+                context.publish("station.online", *key, {"epoch": epochs[key]}, occurred_at=context.now)
         overtaken.append(presence.overtaken)
+    for gone in await tx.tell_offline(OFFLINE_AFTER, OFFLINE_AT_ONCE):
+        context.publish("station.offline", gone.tenant_id, gone.station_id, {"epoch": gone.epoch}, occurred_at=gone.since)
     return overtaken
 
 

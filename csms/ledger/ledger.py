@@ -77,7 +77,9 @@ class Ledger:
         batch_size: int = 200,
         queue_bound: int = 20_000,
         health: HealthRegistry | None = None,
+        committed: Callable[[], None] | None = None,
     ) -> None:
+        """`committed` is told after every group commit; it must neither block nor raise."""
         self._store = store
         self._tenants = tenants
         self._clock = clock
@@ -87,6 +89,7 @@ class Ledger:
         self._batch_size = batch_size
         self._queue_bound = queue_bound
         self._health = health or HealthRegistry()
+        self._committed = committed
         self._ready: deque[_Pending] = deque()
         # a lane is here while an operation of it is ready or in flight; the deque holds those behind it
         self._lanes: dict[Lane, deque[_Pending]] = {}
@@ -220,6 +223,8 @@ class Ledger:
         for pending, outcome in zip(batch, outcomes, strict=True):
             self._finish(pending, outcome)
         self._wake.set()
+        if self._committed is not None:
+            self._committed()
 
     def _finish(self, pending: _Pending, outcome: Any) -> None:
         self._queued -= 1

@@ -30,6 +30,7 @@ from csms.ledger.rows import (
     CorrectionRow,
     EventRow,
     FinishedCommand,
+    GoneStation,
     Kept,
     MeterUpdate,
     OutboxRow,
@@ -66,6 +67,14 @@ class LedgerTransaction(Protocol):
     async def disconnect_stations(self, ops: Sequence[DisconnectStation]) -> list[bool]: ...
     async def see_stations(self, process_id: UUID, seen: Sequence[SeenStation]) -> Presence:
         """Note signs of life and renew the process."""
+        ...
+
+    async def tell_offline(self, after: timedelta, limit: int) -> list[GoneStation]:
+        """Stations that have had no connection for so long and whose users were not told yet; not those that others hold."""
+        ...
+
+    async def tell_online(self, keys: Collection[StationKey]) -> list[StationKey]:
+        """Those of these connected stations that were told to be offline all the same, which they are no more."""
         ...
 
     async def lock_stations(self, keys: Collection[StationKey]) -> dict[StationKey, StationRow]: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -35,6 +35,15 @@ class Presence(msgspec.Struct, frozen=True):
     lost: list[tuple[int, int]]
     back: list[SeenStation]
     overtaken: list[SeenStation]
+
+
+class GoneStation(NamedTuple):
+    """A station that has stayed away since the connection of this epoch ended."""
+
+    tenant_id: int
+    station_id: int
+    epoch: int
+    since: datetime
 
 
 class TokenRow(msgspec.Struct, frozen=True):

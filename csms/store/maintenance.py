@@ -19,6 +19,8 @@ COMMANDS_EVERY_S: Final = 10.0
 OWNER_WORK_EVERY_S: Final = 3600.0
 OUTBOX_KEPT_DAYS: Final = 14
 """How far back a reader of events may fall behind."""
+OUTBOX_PATIENCE: Final = 6
+"""How many times as long events are kept that a sink has not taken."""
 QUARANTINE_KEPT_DAYS: Final = 90
 """How long a quarantined message is kept after it was resolved."""
 
@@ -69,13 +71,19 @@ async def _prune(conn: Connection) -> None:
 
 
 async def prune_outbox(conn: Connection, days: int) -> int:
-    """Delete the oldest events past their time, at most one chunk (each in a short transaction); gives their number."""
+    """Delete the oldest events past their time, at most one chunk (each in a short transaction); gives their number.
+
+    What a sink has not taken yet stays for `OUTBOX_PATIENCE` times as long.
+    """
     done = await conn.fetchval(
-        "WITH old AS (SELECT tenant_id, id FROM outbox WHERE recorded_at < now() - make_interval(days => $1) LIMIT $2), "
+        "WITH old AS (SELECT tenant_id, id FROM outbox o WHERE recorded_at < now() - make_interval(days => $1) "
+        "AND (recorded_at < now() - make_interval(days => $1 * $3) "
+        "OR NOT EXISTS (SELECT FROM outbox_readers r WHERE (r.xid, r.id) < (o.xid, o.id))) LIMIT $2), "
         "gone AS (DELETE FROM outbox o USING old WHERE o.tenant_id = old.tenant_id AND o.id = old.id RETURNING 1) "
         "SELECT count(*) FROM gone",
         days,
         _CHUNK,
+        OUTBOX_PATIENCE,
     )
     return int(done)
 

@@ -1,0 +1,113 @@
+"""The outbox as its readers see it: leases, the safe reading position, what was published (design 4)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from csms.store.pool import Connection, Database
+from csms.store.queries.events import Event, EventPosition
+
+START: Final = EventPosition(0, 0)
+"""Before everything that is stored."""
+
+
+class Backlog(msgspec.Struct, frozen=True):
+    """What a sink has not got yet. Ages in seconds; 0 when there is nothing.
+
+    `unread`: of the oldest event behind the position. `held_back`: of the oldest one that may not be read yet, because a
+    transaction that began before it was written still runs somewhere in the cluster.
+    """
+
+    unread: float
+    held_back: float
+
+
+class OutboxStore:
+    """Reads on the gateway role's connections, which see all tenants. Every method is one unit of work."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def take_lease(self, sink: str, owner: UUID, seconds: float) -> EventPosition | None:
+        """Take or renew the lease of `sink`; gives how far it has come, or None when somebody else holds the lease."""
+
+        async def work(conn: Connection) -> EventPosition | None:
+            row = await conn.fetchrow(
+                "INSERT INTO outbox_readers AS r (sink, owner, leased_until) VALUES ($1, $2, now() + make_interval(secs => $3)) "
+                "ON CONFLICT (sink) DO UPDATE SET owner = excluded.owner, leased_until = excluded.leased_until "
+                "WHERE r.owner = excluded.owner OR r.leased_until IS NULL OR r.leased_until < now() "
+                "RETURNING r.xid::text::bigint, r.id",
+                sink,
+                owner,
+                seconds,
+            )
+            return None if row is None else EventPosition(row[0], row[1])
+
+        return await self._database.unit(work)
+
+    async def give_back(self, sink: str, owner: UUID) -> None:
+        """End the lease, so that another process need not wait for its end."""
+
+        async def work(conn: Connection) -> None:
+            await conn.execute(
+                "UPDATE outbox_readers SET owner = NULL, leased_until = NULL WHERE sink = $1 AND owner = $2", sink, owner
+            )
+
+        await self._database.unit(work)
+
+    async def move(self, sink: str, owner: UUID, position: EventPosition, seconds: float) -> bool:
+        """The sink has taken all up to `position`; renews the lease. False, and nothing moved, when the lease is another's."""
+
+        async def work(conn: Connection) -> bool:
+            moved = await conn.fetchval(
+                "UPDATE outbox_readers SET xid = $3::bigint::text::xid8, id = $4, updated_at = now(), "
+                "leased_until = now() + make_interval(secs => $5) WHERE sink = $1 AND owner = $2 "
+                "AND (xid, id) < ($3::bigint::text::xid8, $4) RETURNING true",
+                sink,
+                owner,
+                position.xid,
+                position.id,
+                seconds,
+            )
+            return moved is True
+
+        return await self._database.unit(work)
+
+    async def read(self, after: EventPosition, limit: int) -> list[tuple[EventPosition, Event]]:
+        """The events of all tenants behind `after`, as far as no open transaction can still write an earlier one."""
+
+        async def work(conn: Connection) -> list[tuple[EventPosition, Event]]:
+            rows = await conn.fetch(
+                "SELECT o.xid::text::bigint, o.id, o.event_id, o.type, o.version, t.slug, s.identity, o.session_id, "
+                "o.occurred_at, o.recorded_at, o.data FROM outbox o JOIN tenants t USING (tenant_id) "
+                "LEFT JOIN stations s USING (tenant_id, station_id) WHERE (o.xid, o.id) > ($1::bigint::text::xid8, $2) "
+                "AND o.xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY o.xid, o.id LIMIT $3",
+                after.xid,
+                after.id,
+                limit,
+            )
+            return [(EventPosition(row[0], row[1]), _event(row)) for row in rows]
+
+        return await self._database.unit(work)
+
+    async def backlog(self, after: EventPosition) -> Backlog:
+        async def work(conn: Connection) -> Backlog:
+            row = await conn.fetchrow(
+                "SELECT (SELECT extract(epoch FROM now() - o.recorded_at) FROM outbox o "
+                "WHERE (o.xid, o.id) > ($1::bigint::text::xid8, $2) ORDER BY o.xid, o.id LIMIT 1), "
+                "(SELECT extract(epoch FROM now() - o.recorded_at) FROM outbox o "
+                "WHERE o.xid >= pg_snapshot_xmin(pg_current_snapshot()) ORDER BY o.xid, o.id LIMIT 1)",
+                after.xid,
+                after.id,
+            )
+            return Backlog(*(0.0 if age is None else max(0.0, float(age)) for age in row or (None, None)))
+
+        return await self._database.unit(work)
+
+
+def _event(row: Any) -> Event:
+    _, _, event_id, kind, version, tenant, identity, session_id, occurred_at, recorded_at, data = row
+    return Event(event_id, kind, version, tenant, identity, session_id, occurred_at, recorded_at, msgspec.Raw(data.encode()))

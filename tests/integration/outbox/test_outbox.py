@@ -1,0 +1,257 @@
+"""Readers of the outbox on a real database: safe position, leases, sinks that fail, the file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+import trio
+
+from csms.bus.local import LocalBus
+from csms.health import HealthRegistry
+from csms.outbox import OutboxReader, Poker, SinkUnavailable
+from csms.outbox import reader as reader_module
+from csms.outbox.file_sink import FileSink
+from csms.store import Connection, Store, open_store
+from csms.store.maintenance import OUTBOX_PATIENCE, prune_outbox
+from csms.store.outbox import START, OutboxStore
+from csms.store.pool import run_with_owner
+from csms.store.queries.events import Event
+from tests.crash.surroundings import in_asyncio
+
+INSERT = "INSERT INTO outbox (tenant_id, type, data) VALUES (1, $1, '{}')"
+
+
+class ListSink:
+    """Keeps what it takes; `broken` it takes nothing."""
+
+    name = "list"
+
+    def __init__(self) -> None:
+        self.taken: list[Event] = []
+        self.broken = False
+        self.offered = trio.Event()
+        self.go_on = trio.Event()
+        self.go_on.set()
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        self.offered.set()
+        await self.go_on.wait()
+        if self.broken:
+            raise SinkUnavailable("it is broken")
+        self.taken += events
+
+    @property
+    def types(self) -> list[str]:
+        return [event.type for event in self.taken]
+
+
+async def write(store: Store, *types: str) -> None:
+    async def work(conn: Connection) -> None:
+        for kind in types:
+            await conn.execute(INSERT, kind)
+
+    await store.gateway.unit(work)
+
+
+async def until(condition: Any, seconds: float = 10) -> None:
+    with trio.fail_after(seconds):
+        while not condition():
+            await trio.sleep(0.02)
+
+
+def reader(sink: Any, store: Store, bus: LocalBus, health: HealthRegistry | None = None, owner: UUID | None = None) -> OutboxReader:
+    return OutboxReader(sink, OutboxStore(store.gateway), bus, health or HealthRegistry(), owner or uuid4())
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short times, so that a test need not wait for the usual ones."""
+    monkeypatch.setattr(reader_module, "LEASE_S", 0.6)
+    monkeypatch.setattr(reader_module, "POLL_S", 0.1)
+    monkeypatch.setattr(reader_module, "_BACK_OFF_S", (0.1,))
+
+
+async def test_events_come_in_their_order_and_as_the_api_lists_them(database: str) -> None:
+    sink = ListSink()
+    async with open_store(database) as store, LocalBus() as bus, trio.open_nursery() as nursery:
+        await write(store, "a", "b")
+        nursery.start_soon(reader(sink, store, bus).run)
+        await until(lambda: len(sink.taken) == 2)
+        await write(store, "c")
+        await until(lambda: len(sink.taken) == 3)
+        nursery.cancel_scope.cancel()
+    assert sink.types == ["a", "b", "c"]
+    first = sink.taken[0]
+    assert (first.tenant, first.version, first.charge_point_id, bytes(first.data)) == ("default", 1, None, b"{}")
+    assert first.recorded_at.tzinfo is not None
+
+
+async def test_a_poke_is_faster_than_the_look_every_second(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader_module, "POLL_S", 30.0)
+    sink = ListSink()
+    async with open_store(database) as store, LocalBus() as bus, trio.open_nursery() as nursery:
+        poker = Poker(bus)
+        nursery.start_soon(poker.run)
+        nursery.start_soon(reader(sink, store, bus).run)
+        await trio.sleep(0.5)
+        for number in range(3):
+            await write(store, str(number))
+            poker.written()
+            await until(lambda number=number: len(sink.taken) > number, 5)
+        nursery.cancel_scope.cancel()
+
+
+async def test_an_event_that_commits_late_is_not_skipped(database: str, hasty: None) -> None:
+    """An older transaction that is open still may write in front of what is there: nothing behind it is read before its end."""
+    sink = ListSink()
+    health = HealthRegistry()
+    wrote, end = trio.Event(), trio.Event()
+
+    async def slow() -> None:
+        token = trio.lowlevel.current_trio_token()
+
+        async def transaction() -> None:
+            connection = await asyncpg.connect(database)
+            async with connection.transaction():
+                await connection.execute(INSERT, "late")
+                token.run_sync_soon(wrote.set)
+                while not end.is_set():
+                    await connection.fetchval("SELECT pg_sleep(0.02)")
+            await connection.close()
+
+        await in_asyncio(transaction)
+
+    async with open_store(database) as store, LocalBus() as bus, trio.open_nursery() as nursery:
+        nursery.start_soon(slow)
+        await wrote.wait()
+        await write(store, "early")
+        nursery.start_soon(reader(sink, store, bus, health).run)
+        await trio.sleep(0.8)
+        assert sink.types == []
+        backlog = await OutboxStore(store.gateway).backlog(START)
+        assert backlog.held_back >= backlog.unread > 0.5
+        end.set()
+        await until(lambda: len(sink.taken) == 2)
+        nursery.cancel_scope.cancel()
+    assert sink.types == ["late", "early"]
+
+
+async def test_one_of_two_processes_reads_and_the_other_takes_over(database: str, hasty: None) -> None:
+    first, second = ListSink(), ListSink()
+    async with open_store(database) as store, LocalBus() as bus, trio.open_nursery() as nursery:
+        scope = trio.CancelScope()
+
+        async def until_cancelled() -> None:
+            with scope:
+                await reader(first, store, bus).run()
+
+        nursery.start_soon(until_cancelled)
+        await write(store, "a")
+        await until(lambda: first.types == ["a"])
+        nursery.start_soon(reader(second, store, bus).run)
+        await write(store, "b")
+        await until(lambda: first.types == ["a", "b"])
+        assert second.taken == []
+        scope.cancel()
+        await write(store, "c")
+        await until(lambda: second.types == ["c"])
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_process_that_slept_over_its_lease_moves_nothing(database: str, hasty: None) -> None:
+    """The other one publishes the same events again, with the same ids; the position is its own."""
+    sleepy, other = ListSink(), ListSink()
+    sleepy.go_on = trio.Event()
+    async with open_store(database) as store, LocalBus() as bus, trio.open_nursery() as nursery:
+        await write(store, "a", "b")
+        nursery.start_soon(reader(sleepy, store, bus).run)
+        await sleepy.offered.wait()
+        await trio.sleep(0.8)
+        nursery.start_soon(reader(other, store, bus).run)
+        await until(lambda: other.types == ["a", "b"])
+        await write(store, "c")
+        await until(lambda: other.types == ["a", "b", "c"])
+        sleepy.go_on.set()
+        await until(lambda: len(sleepy.taken) == 2)
+        await trio.sleep(0.5)
+        assert [e.event_id for e in sleepy.taken] == [e.event_id for e in other.taken[:2]]
+        assert len(sleepy.taken) + len(other.taken) == 5, "the one that slept reads no more"
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_sink_that_fails_gets_everything_later(database: str, hasty: None) -> None:
+    sink, health = ListSink(), HealthRegistry()
+    sink.broken = True
+    async with open_store(database) as store, LocalBus() as bus, trio.open_nursery() as nursery:
+        await write(store, "a")
+        nursery.start_soon(reader(sink, store, bus, health).run)
+        await until(lambda: "outbox" in health.snapshot() and health.snapshot()["outbox"].state == "degraded")
+        assert "it is broken" in health.snapshot()["outbox"].detail
+        await write(store, "b")
+        sink.broken = False
+        await until(lambda: sink.types == ["a", "b"])
+        await until(lambda: health.snapshot()["outbox"].state == "ok")
+        nursery.cancel_scope.cancel()
+
+
+async def test_the_file_has_a_line_for_each_event_and_is_renamed_when_it_is_large(database: str, tmp_path: Path) -> None:
+    path = tmp_path / "events" / "events.jsonl"
+    sink = FileSink(path, most_bytes=2_000, keep=2)
+    async with open_store(database) as store:
+        outbox = OutboxStore(store.gateway)
+        position = START
+        for round_ in range(6):
+            await write(store, *[f"{round_}-{n}" for n in range(10)])
+            found = await outbox.read(position, 100)
+            position = found[-1][0]
+            await sink.publish([event for _, event in found])
+    assert sorted(p.name for p in path.parent.iterdir()) == ["events.jsonl", "events.jsonl.1", "events.jsonl.2"]
+    lines = [json.loads(line) for p in (".2", ".1", "") for line in Path(f"{path}{p}").read_text().splitlines()]
+    types = [line["type"] for line in lines]
+    assert types == [f"{r}-{n}" for r in range(6) for n in range(10)][-len(types) :]
+    assert set(lines[0]) == {
+        "event_id", "type", "version", "tenant", "charge_point_id", "session_id", "occurred_at", "recorded_at", "data",
+    }  # fmt: skip
+
+
+async def test_half_a_line_is_cut_off_before_the_next(database: str, tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b'{"whole":1}\n{"ha')
+    async with open_store(database) as store:
+        await write(store, "a")
+        found = await OutboxStore(store.gateway).read(START, 100)
+        await FileSink(path, most_bytes=10**6, keep=1).publish([event for _, event in found])
+    first, second = path.read_text().splitlines()
+    assert json.loads(first) == {"whole": 1}
+    assert json.loads(second)["type"] == "a"
+
+
+async def test_a_file_that_cannot_be_written_is_told_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "file-in-the-way" / "events.jsonl"
+    path.parent.write_text("")
+    with pytest.raises(SinkUnavailable, match="file-in-the-way"):
+        await FileSink(path, most_bytes=10**6, keep=1).publish([])
+
+
+async def test_events_that_a_sink_has_not_taken_are_kept_longer(database: str) -> None:
+    async def age(conn: Connection, days: int) -> None:
+        await conn.execute("UPDATE outbox SET recorded_at = now() - make_interval(days => $1)", days)
+
+    async with open_store(database) as store:
+        outbox, owner = OutboxStore(store.gateway), uuid4()
+        await outbox.take_lease("slow", owner, 60)
+        await write(store, "taken", "waiting")
+        found = await outbox.read(START, 10)
+        assert await outbox.move("slow", owner, found[0][0], 60)
+        await run_with_owner(database, partial(age, days=15))
+        assert await run_with_owner(database, partial(prune_outbox, days=14)) == 1
+        assert [event.type for _, event in await outbox.read(START, 10)] == ["waiting"]
+        await run_with_owner(database, partial(age, days=14 * OUTBOX_PATIENCE + 1))
+        assert await run_with_owner(database, partial(prune_outbox, days=14)) == 1
