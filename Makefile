@@ -14,7 +14,7 @@ NATIVE_SOURCES := $(wildcard Cargo.toml Cargo.lock rust-toolchain.toml) \
 	$(shell find native -name target -prune -o \( -name '*.rs' -o -name '*.toml' \) -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test test-rust test-fuzz test-python fuzz lint format crash bench lock clean
+.PHONY: help setup setup-dev run test test-rust test-fuzz test-python fuzz lint format crash simulate bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,12 @@ format: setup-dev ## format Python and Rust
 
 crash: setup-dev ## 20 rounds of kill -9 under 200 charging stations
 	CSMS_CRASH_ROUNDS=20 $(BIN)/python -m pytest -q tests/crash/test_kill.py
+
+# `make simulate SIMULATE="--hours 8"` for a night; a failing seed is printed with its faults and can be played again
+SIMULATE ?= --seeds 1000
+
+simulate: setup-dev ## play 1,000 seeds of the deterministic simulation (docs/simulation.md)
+	@exec $(BIN)/python -m tests.simulation $(SIMULATE)
 
 bench: setup-dev ## the bench suite's short form
 	@exec $(BIN)/csms bench
