@@ -12,6 +12,7 @@ from csms.credentials import StationPasswords
 from csms.health import HealthRegistry
 from csms.quarantine import QuarantineService
 from csms.secret import API_KEY_HASH, CURSOR_SIGNING, JWT_SIGNING, REFRESH_TOKEN_HASH, RootSecret
+from csms.sessions import SessionService
 from csms.settings import Settings
 from csms.store import Store
 from csms.tenants import TenantDirectory
@@ -64,4 +65,5 @@ class Hub:
             services.secret.derive(REFRESH_TOKEN_HASH),
         )
         self.quarantine = QuarantineService(services.store.hub, services.bus, services.ids)
+        self.sessions = SessionService(services.store.hub, services.clock, services.ids)
         self.commands = CommandService(services.store.hub, services.bus, services.clock, services.ids)

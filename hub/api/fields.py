@@ -29,6 +29,9 @@ Identity = Annotated[
 ]
 """Rule C1; `:` would split Basic credentials, a leading dot would be a path."""
 
+Reason = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"\S", description="Why; kept with who and when")]
+"""Of a decision that somebody may have to explain later."""
+
 WireNumber = Annotated[int, Meta(ge=0, le=2_147_483_647)]
 
 _ZONES: Final = available_timezones()

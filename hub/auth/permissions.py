@@ -26,6 +26,7 @@ _OPERATOR: Final = _VIEWER | {
     "quarantine.read",
     "quarantine.write",
     "sessions.force_stop",
+    "sessions.resolve",
     "sessions.stop",
     "tolerance_rules.read",
 }

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta
 
-from csms.quarantine import AlreadyResolved, ReplayUnderWay, UnknownMessage
+from csms.domain.attachment import NotAttachable, Trait
+from csms.quarantine import AlreadyResolved, NotOfThisStation, ReplayUnderWay, UnknownMessage
+from csms.store import Connection
 from csms.store.queries import quarantine as queries
-from csms.store.queries.quarantine import QuarantinedMessage, QuarantinedMessageDetails, QuarantineFilter, QuarantineReason
+from csms.store.queries import sessions as session_queries
+from csms.store.queries.quarantine import (
+    Attachment,
+    QuarantinedMessage,
+    QuarantinedMessageDetails,
+    QuarantineFilter,
+    QuarantineReason,
+)
+from csms.store.queries.sessions import Session
 from csms.store.replay_records import ReplayError
+from hub.api.fields import Reason
 from hub.api.paging import Page, PageQuery, page, position
 from hub.api.problems import FieldError, Problem, conflict, invalid, not_found
 from hub.api.routing import Answer, Call, NoQuery, route
@@ -38,7 +50,30 @@ class ReplayOrder(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Resolution(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    resolution: Annotated[str, Meta(min_length=1, max_length=500, description="What was done about it")]
+    resolution: Annotated[str, Meta(min_length=1, max_length=500, pattern=r"\S", description="What was done about it, and why")]
+
+
+class CandidatesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    limit: Annotated[int, Meta(ge=1, le=50, description="How many at most")] = 10
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A session that a message may belong to. `fits`: what of the message speaks for it, `contradicts`: what against it.
+
+    time: it happened during the session; connector: on its connector (2.x: EVSE); id_tag: with its token; meter: not below its
+    start, nor above its end; stop_missing: the message is a stop and the session has none.
+    """
+
+    session: Session
+    fits: tuple[Trait, ...]
+    contradicts: tuple[Trait, ...]
+
+
+class AttachOrder(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """`session_id`: the session of the same charge point that the message belongs to."""
+
+    session_id: UUID
+    reason: Reason
 
 
 async def list_quarantine(call: Call[QuarantineQuery, None]) -> Answer:
@@ -55,11 +90,46 @@ async def get_quarantined(call: Call[NoQuery, None]) -> Answer:
     return Answer(200, await _read(call.hub, call.tenant_id, call.uuid("id")))
 
 
-async def replay_quarantined(call: Call[ReplayQuery, ReplayOrder]) -> Answer:
+async def list_candidates(call: Call[CandidatesQuery, None]) -> Answer:
+    tenant_id = call.tenant_id
     try:
-        message = await call.hub.quarantine.replay(
+        found = await call.hub.quarantine.candidates(tenant_id, call.uuid("id"), call.query.limit)
+    except UnknownMessage:
+        raise not_found() from None
+    except NotAttachable as error:
+        raise _not_attachable(error) from None
+
+    async def read(conn: Connection) -> list[Candidate]:
+        sessions = [(await session_queries.get_session(conn, tenant_id, session_id), fit) for session_id, fit in found]
+        return [Candidate(session, fit.fits, fit.contradicts) for session, fit in sessions if session is not None]
+
+    return Answer(200, Page(await call.hub.store.hub.tenant_unit(tenant_id, read), None))
+
+
+async def replay_quarantined(call: Call[ReplayQuery, ReplayOrder]) -> Answer:
+    return await _taken(
+        call.hub.quarantine.replay(
             call.tenant_id, call.uuid("id"), payload=_payload(call.body), by=call.caller.label, wait_s=call.query.wait
         )
+    )
+
+
+async def attach_quarantined(call: Call[ReplayQuery, AttachOrder]) -> Answer:
+    attachment = Attachment(call.body.session_id, call.body.reason)
+    try:
+        return await _taken(
+            call.hub.quarantine.attach(call.tenant_id, call.uuid("id"), attachment, by=call.caller.label, wait_s=call.query.wait)
+        )
+    except NotOfThisStation as error:
+        raise invalid("session_id", str(error)) from None
+    except NotAttachable as error:
+        raise _not_attachable(error) from None
+
+
+async def _taken(order: Awaitable[QuarantinedMessageDetails]) -> Answer:
+    """Carry an order to take a message again out and tell what has become of it."""
+    try:
+        message = await order
     except UnknownMessage:
         raise not_found() from None
     except AlreadyResolved:
@@ -101,6 +171,10 @@ def _payload(body: ReplayOrder) -> bytes | None:
     if len(payload) > MAX_PAYLOAD:
         raise invalid("payload", f"has more than {MAX_PAYLOAD} bytes")
     return payload
+
+
+def _not_attachable(error: NotAttachable) -> Problem:
+    return Problem(422, "not-attachable", str(error))
 
 
 def _refusal(error: ReplayError) -> Problem:
@@ -158,6 +232,39 @@ ROUTES = (
         body_optional=True,
     ),
     route(
+        "GET",
+        "/api/v1/quarantine/{id}/candidates",
+        list_candidates,
+        permission="quarantine.read",
+        query=CandidatesQuery,
+        answers={200: Page[Candidate]},
+        tag="Quarantine",
+        summary="The sessions of its charge point that a message may belong to, best first",
+        description="For messages that name a transaction: StopTransaction and MeterValues of OCPP 1.6, TransactionEvent of 2.x.",
+        problems={422: "the message names no transaction"},
+    ),
+    route(
+        "POST",
+        "/api/v1/quarantine/{id}/attach",
+        attach_quarantined,
+        permission="quarantine.write",
+        query=ReplayQuery,
+        body=AttachOrder,
+        answers={200: QuarantinedMessageDetails, 202: QuarantinedMessageDetails},
+        tag="Quarantine",
+        summary="Take an orphan as a message of this session",
+        description=(
+            "The message gets the transaction id of the session and is taken as `/replay` does it: an end that comes to a session "
+            "that had ended already is a correction or a conflict, as if the charge point had sent it late. The same order again "
+            "changes nothing. 202: it is not done within `wait` seconds and goes on."
+        ),
+        problems={
+            409: "the message is resolved or being taken already, or the charge point is not accepted",
+            422: "the session is none of this charge point, the message names no transaction, or it cannot be taken",
+        },
+        waits=True,
+    ),
+    route(
         "POST",
         "/api/v1/quarantine/{id}/resolve",
         resolve_quarantined,
@@ -165,7 +272,8 @@ ROUTES = (
         body=Resolution,
         answers={200: QuarantinedMessageDetails},
         tag="Quarantine",
-        summary="Close a message by hand",
+        summary="Discard a message, or note what was done about it otherwise",
+        description="It stays listed as resolved, with the reason, by whom and when (`resolved=true`), until the retention ends.",
         problems={409: "the message is resolved already"},
     ),
 )

@@ -11,7 +11,10 @@ from msgspec import Meta
 
 from csms.commands import DomainOrder, UnknownStation
 from csms.domain.commands import RemoteStop
+from csms.domain.session_flags import FLAGS
+from csms.sessions import AlreadyEnded
 from csms.store import Connection, StoreUnavailable
+from csms.store.queries import corrections as correction_queries
 from csms.store.queries import samples as sample_queries
 from csms.store.queries import sessions as queries
 from csms.store.queries.commands import OPEN
@@ -19,7 +22,7 @@ from csms.store.queries.samples import Sample, SamplePosition
 from csms.store.queries.sessions import Session, SessionEvent, SessionFilter, SessionStatus
 from hub.api.fields import Time
 from hub.api.paging import Page, PageQuery, page, position
-from hub.api.problems import conflict, not_found
+from hub.api.problems import conflict, invalid, not_found
 from hub.api.routing import Answer, Call, NoQuery, route
 from hub.endpoints.commands import REFUSALS, Command, WaitQuery, command_view, refused
 
@@ -42,11 +45,19 @@ class SessionQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=T
     id_tag: Annotated[str, Meta(min_length=1, max_length=255, description="The token, in any case")] | None = None
     start_from: Time | None = msgspec.field(default=None, name="from")
     start_to: Time | None = msgspec.field(default=None, name="to")
+    flag: Annotated[str, Meta(min_length=1, max_length=200, description="With this flag, or one of several: a,b")] | None = None
+    in_doubt: Annotated[bool, Meta(description="With a doubt that nobody has settled yet; or without one")] | None = None
+
+
+class SessionEventQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    conflict: Annotated[bool, Meta(description="Those that contradict another of the same seq_no, or the others")] | None = None
 
 
 class SessionDetails(Session, frozen=True):
-    """A session; `meter_values` are the values of its newest reading, all of them are at `/samples`."""
+    """A session; `meter_values` are the values of its newest reading, all of them are at `/samples`. `first_billed`: what the
+    facts that have changed since the session first ended were then."""
 
+    first_billed: dict[str, msgspec.Raw]
     meter_values: list[Sample]
 
 
@@ -73,6 +84,8 @@ async def list_sessions(call: Call[SessionQuery, None]) -> Answer:
         query.id_tag,
         query.start_from,
         query.start_to,
+        _flags(query.flag),
+        query.in_doubt,
     )
     found = await call.hub.store.hub.tenant_unit(
         tenant_id, lambda conn: queries.list_sessions(conn, tenant_id, before, query.limit + 1, wanted)
@@ -80,20 +93,29 @@ async def list_sessions(call: Call[SessionQuery, None]) -> Answer:
     return Answer(200, page(call, found, lambda session: session.session_id, lambda session: session))
 
 
+def _flags(text: str | None) -> tuple[str, ...]:
+    flags = () if text is None else tuple(dict.fromkeys(text.split(",")))
+    unknown = [flag for flag in flags if flag not in FLAGS]
+    if unknown:
+        raise invalid("flag", f"has none of the flags {', '.join(FLAGS)}: {unknown[0]!r}")
+    return flags
+
+
 async def get_session(call: Call[NoQuery, None]) -> Answer:
     tenant_id, session_id = call.tenant_id, call.uuid("id")
 
-    async def read(conn: Connection) -> tuple[Session, list[Sample]] | None:
+    async def read(conn: Connection) -> tuple[Session, dict[str, msgspec.Raw], list[Sample]] | None:
         session = await queries.get_session(conn, tenant_id, session_id)
         if session is None:
             return None
-        return session, await sample_queries.newest_samples(conn, tenant_id, session_id, _NEWEST_VALUES)
+        billed = await correction_queries.first_billed(conn, tenant_id, session_id) if session.corrections else {}
+        return session, billed, await sample_queries.newest_samples(conn, tenant_id, session_id, _NEWEST_VALUES)
 
     found = await call.hub.store.hub.tenant_unit(tenant_id, read)
     if found is None:
         raise not_found()
-    session, values = found
-    return Answer(200, SessionDetails(**msgspec.structs.asdict(session), meter_values=values))
+    session, billed, values = found
+    return Answer(200, SessionDetails(**msgspec.structs.asdict(session), first_billed=billed, meter_values=values))
 
 
 async def list_samples(call: Call[PageQuery, None]) -> Answer:
@@ -111,14 +133,14 @@ async def list_samples(call: Call[PageQuery, None]) -> Answer:
     return Answer(200, page(call, found, lambda item: item[0], lambda item: item[1]))
 
 
-async def list_session_events(call: Call[PageQuery, None]) -> Answer:
+async def list_session_events(call: Call[SessionEventQuery, None]) -> Answer:
     tenant_id, session_id, limit = call.tenant_id, call.uuid("id"), call.query.limit
     after = position(call, tuple[int, bytes]) or (_BEFORE_ALL, b"")
 
     async def read(conn: Connection) -> list[tuple[bytes, SessionEvent]] | None:
         if await queries.get_session(conn, tenant_id, session_id) is None:
             return None
-        return await queries.list_events(conn, tenant_id, session_id, after, limit + 1)
+        return await queries.list_events(conn, tenant_id, session_id, after, limit + 1, call.query.conflict)
 
     found = await call.hub.store.hub.tenant_unit(tenant_id, read)
     if found is None:
@@ -172,12 +194,14 @@ async def _session_now(call: Call[WaitQuery, StopOrder], known: Session) -> Sess
 
 async def _close(call: Call[WaitQuery, StopOrder], session: Session) -> Session:
     call.caller.require("sessions.force_stop")
-    tenant_id, now = call.tenant_id, call.hub.clock.now()
-    with trio.CancelScope(shield=True):  # bounded by the time limit of the unit
-        closed = await call.hub.store.hub.tenant_unit(
-            tenant_id, lambda conn: queries.close_by_force(conn, tenant_id, session.session_id, now)
-        )
-    return closed or await _session(call)
+    try:
+        with trio.CancelScope(shield=True):  # bounded by the time limit of the unit
+            closed = await call.hub.sessions.force(
+                call.tenant_id, session.session_id, reason="the remote stop came to nothing", by=call.caller.label
+            )
+    except AlreadyEnded:  # while the station was asked
+        return await _session(call)
+    return closed
 
 
 ROUTES = (
@@ -190,7 +214,11 @@ ROUTES = (
         answers={200: Page[Session]},
         tag="Sessions",
         summary="Charging sessions, newest first",
-        description="`status=historical` means completed or incomplete.",
+        description=(
+            "`status=historical` means completed or incomplete. `in_doubt=true` are the sessions that need a person: with a "
+            "conflict, closed without a stop (stop_missing), with lost events, suspect, with a reused id, or unauthorized, until "
+            "somebody has settled it. Each names its `doubts`."
+        ),
     ),
     route(
         "GET",
@@ -216,10 +244,14 @@ ROUTES = (
         "/api/v1/sessions/{id}/events",
         list_session_events,
         permission="sessions.read",
-        query=PageQuery,
+        query=SessionEventQuery,
         answers={200: Page[SessionEvent]},
         tag="Sessions",
         summary="What the station said about a session, and what it was answered",
+        description=(
+            "Two messages with one `seq_no` and different contents contradict each other: the one that came first bills, the "
+            "others are in `conflict` until somebody resolves it; `resolution` tells how, by whom, when and why."
+        ),
     ),
     route(
         "POST",

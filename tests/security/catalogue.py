@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+# Tables of the whole installation, which hold nothing of a tenant's.
+_INSTALLATION = "('installation', 'gateway_processes', 'schema_migrations', 'outbox_readers')"
+
 QUESTIONS: Final[dict[str, str]] = {
     "tables of tenants without forced row-level security": """
         SELECT c.relname AS offender FROM pg_class c
@@ -21,11 +24,14 @@ QUESTIONS: Final[dict[str, str]] = {
         SELECT p.polname || ' on ' || p.polrelid::regclass AS offender FROM pg_policy p
         WHERE ('csms_hub'::regrole = ANY(p.polroles) OR p.polroles = '{0}')
           AND pg_get_expr(p.polqual, p.polrelid) NOT LIKE '%app.tenant_id%'""",
-    "tables without a tenant that are not the installation's own": """
+    "tables without a tenant that are not the installation's own": f"""
         SELECT c.relname AS offender FROM pg_class c
         WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace
-          AND c.relname NOT IN ('installation', 'gateway_processes', 'schema_migrations')
+          AND c.relname NOT IN {_INSTALLATION}
           AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id')""",
+    "tables of the installation that the hub's role may change": f"""
+        SELECT table_name || ': ' || privilege_type AS offender FROM information_schema.role_table_grants
+        WHERE table_schema = 'public' AND grantee = 'csms_hub' AND privilege_type <> 'SELECT' AND table_name IN {_INSTALLATION}""",
     "unique indexes without the tenant": """
         SELECT i.indexrelid::regclass::text AS offender FROM pg_index i
         JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attname = 'tenant_id' AND NOT a.attisdropped
@@ -67,6 +73,7 @@ BREACHES: Final[dict[str, str]] = {
     "tables of tenants on which the hub's role is not held to its tenant": "DROP POLICY hub_tenant ON sessions",
     "policies that admit the hub's role or everybody beside the tenant's": "CREATE POLICY open ON sessions USING (true)",
     "tables without a tenant that are not the installation's own": "CREATE TABLE loose (id integer)",
+    "tables of the installation that the hub's role may change": "GRANT UPDATE ON outbox_readers TO csms_hub",
     "unique indexes without the tenant": "CREATE UNIQUE INDEX breach ON stations (identity)",
     "unique indexes that do not begin with the tenant": "CREATE UNIQUE INDEX breach ON stations (identity, tenant_id)",
     "foreign keys between tenants' tables without the tenant": (

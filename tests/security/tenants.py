@@ -77,6 +77,13 @@ async def furnish(hub: RunningHub, field: Field, admin: Person, slug: str, mark:
     # the same transaction id in both tenants: station ids of 2.x stations are free to choose theirs
     await hub.sql("UPDATE sessions SET transaction_ref = '4711' WHERE tenant_id = $1", tenant_id)
     (session,) = (await boss.get("/api/v1/sessions")).json()["items"]
+    await hub.sql(
+        "INSERT INTO session_corrections (tenant_id, session_id, correction_id, cause, changes, reason, corrected_by) "
+        "VALUES ($1, $2::text::uuid, gen_random_uuid(), 'operator', '{}', $3, 'user:somebody')",
+        tenant_id,
+        session["session_id"],
+        f"{mark}-reason",
+    )
     (message,) = (await boss.get("/api/v1/quarantine")).json()["items"]
     return Side(
         boss,

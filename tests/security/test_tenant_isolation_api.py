@@ -9,17 +9,21 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from hub.api.paging import NIL
 from hub.routes import all_routes
 from tests.integration.hub.harness import Field, Person, RunningHub
 from tests.security.tenants import CANARY, TWIN, Side, furnish, snapshot
 
-# What one tenant's administrator tries with an id of the other's: method, path, body. `{id}` is the foreign id, or a random one.
+# What one tenant's administrator tries with an id of the other's: method, path, body. `{id}` is the foreign id, or a random one;
+# `{event_id}` is that of an event which the foreign session has.
 BY_ID: dict[str, list[tuple[str, Any]]] = {
     "/api/v1/chargepoints/{id}": [("GET", None), ("PATCH", {"name": "x"}), ("DELETE", None)],
     "/api/v1/chargepoints/{id}/commands": [("GET", None), ("POST", {"command": "reset", "time_to_live": 60})],
     "/api/v1/chargepoints/{id}/relaxations": [("GET", None)],
     "/api/v1/chargepoints/{id}/events": [("GET", None)],
     "/api/v1/quarantine/{id}": [("GET", None)],
+    "/api/v1/quarantine/{id}/candidates": [("GET", None)],
+    "/api/v1/quarantine/{id}/attach": [("POST", {"session_id": str(NIL), "reason": "x"})],
     "/api/v1/quarantine/{id}/replay": [("POST", {"payload": {}})],
     "/api/v1/quarantine/{id}/resolve": [("POST", {"resolution": "x"})],
     "/api/v1/tolerance-rules/{id}": [("DELETE", None)],
@@ -27,6 +31,10 @@ BY_ID: dict[str, list[tuple[str, Any]]] = {
     "/api/v1/sessions/{id}": [("GET", None)],
     "/api/v1/sessions/{id}/samples": [("GET", None)],
     "/api/v1/sessions/{id}/events": [("GET", None)],
+    "/api/v1/sessions/{id}/corrections": [("GET", None)],
+    "/api/v1/sessions/{id}/close": [("POST", {"reason": "x"})],
+    "/api/v1/sessions/{id}/settle": [("POST", {"reason": "x"})],
+    "/api/v1/sessions/{id}/conflicts/{event_id}/resolve": [("POST", {"use": "other", "reason": "x"})],
     "/api/v1/sessions/{id}/stop": [("POST", {"force": True})],
     "/api/v1/id-tokens/{id}": [("GET", None), ("PATCH", {"label": "x"}), ("DELETE", None)],
     "/api/v1/locations/{id}": [("GET", None), ("PATCH", {"name": "x"}), ("DELETE", None)],
@@ -112,13 +120,16 @@ def test_every_endpoint_is_in_this_test() -> None:
 
 
 async def test_a_foreign_id_is_answered_as_one_that_does_not_exist(hub: RunningHub, north: Side, south: Side) -> None:
+    (event, *_) = (await south.boss.get(f"/api/v1/sessions/{south.session_id}/events")).json()["items"]
     before = await snapshot(hub, south.tenant_id)
     for path, calls in BY_ID.items():
         for foreign, random in _foreign_ids(path, south):
             for method, body in calls:
                 arguments = {} if body is None else {"json": body}
                 answers = [
-                    await north.boss.request(method, path.replace("{id}", identifier), **arguments)
+                    await north.boss.request(
+                        method, path.replace("{id}", identifier).replace("{event_id}", event["event_id"]), **arguments
+                    )
                     for identifier in (foreign, random)
                 ]
                 assert _essence(answers[0]) == _essence(answers[1]), (method, path)

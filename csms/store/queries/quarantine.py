@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -21,7 +22,8 @@ REPLAY_LOST_S: Final = 120
 
 class QuarantinedMessage(msgspec.Struct, frozen=True):
     """`payload` is the message as received, with bytes that are no UTF-8 replaced; a list shows its first 4096 bytes of
-    `payload_bytes`. `times` counts equal ones. `taken`: it was taken all the same, without what breaks its schema."""
+    `payload_bytes`. `times` counts equal ones. `taken`: it was taken all the same, without what breaks its schema.
+    `session_id`: the session that the newest order to take it again attaches it to, `attach_reason` why."""
 
     quarantine_id: UUID
     charge_point_id: str
@@ -43,6 +45,8 @@ class QuarantinedMessage(msgspec.Struct, frozen=True):
     replay_by: str | None
     replay_at: datetime | None
     replay_finished_at: datetime | None
+    session_id: UUID | None
+    attach_reason: str | None
 
 
 class QuarantinedMessageDetails(QuarantinedMessage, frozen=True, kw_only=True):
@@ -64,7 +68,8 @@ class QuarantineFilter(msgspec.Struct, frozen=True):
 _COLUMNS: Final = (
     "q.quarantine_id, s.identity AS charge_point_id, q.ocpp_version, q.action, q.reason, q.error_code, q.path, q.rule, "
     "{payload} AS payload, octet_length(q.payload) AS payload_bytes, q.taken, q.times, q.recorded_at, q.last_at, q.resolved_at, "
-    "q.resolution, q.resolved_by, q.replay_by, q.replay_at, q.replay_finished_at"
+    "q.resolution, q.resolved_by, q.replay_by, q.replay_at, q.replay_finished_at, q.attach_session_id AS session_id, "
+    "q.attach_reason"
 )
 _LISTED: Final = _COLUMNS.format(payload=f"substring(q.payload FROM 1 FOR {SHOWN})")
 _WHOLE: Final = _COLUMNS.format(payload="q.payload")
@@ -110,13 +115,61 @@ async def get_quarantined(conn: Connection, tenant_id: int, quarantine_id: UUID)
     )
 
 
+class Attachment(msgspec.Struct, frozen=True):
+    """The session that a message is said to belong to, and why."""
+
+    session_id: UUID
+    reason: str
+
+
+class Attachable(msgspec.Struct, frozen=True):
+    """A whole message, for the look-up of the session that it belongs to."""
+
+    station_id: int
+    ocpp_version: str
+    action: str
+    payload: bytes
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A session of a message's station. `newest`: its transaction id means this session, and no later one with the same id."""
+
+    session_id: UUID
+    ocpp_version: str
+    transaction_ref: str
+    start_time: datetime | None
+    stop_time: datetime | None
+    evse_id: int | None
+    connector_id: int | None
+    id_token: str | None
+    start_meter_wh: Decimal | None
+    stop_meter_wh: Decimal | None
+    ended: bool
+    newest: bool
+
+
+Ordered = Literal["ordered", "resolved", "under_way", "attached", "attaching"]
+"""What became of an order; attached, attaching: the very same was given before, and was carried out or is under way."""
+
+
 async def order_replay(
-    conn: Connection, tenant_id: int, quarantine_id: UUID, *, replay_id: UUID, payload: bytes | None, by: str
-) -> Literal["ordered", "resolved", "under_way"] | None:
-    """Order that the message, or `payload` in its place, is taken again; None: there is no such message."""
+    conn: Connection,
+    tenant_id: int,
+    quarantine_id: UUID,
+    *,
+    replay_id: UUID,
+    payload: bytes | None,
+    by: str,
+    attachment: Attachment | None = None,
+) -> tuple[Ordered, UUID] | None:
+    """Order that the message, or `payload` in its place, is taken again; None: there is no such message.
+
+    Gives the id of the order that counts, which is an older one where that is under way.
+    """
     row = await conn.fetchrow(
         "SELECT resolved_at IS NOT NULL AS resolved, replay_id IS NOT NULL AND replay_finished_at IS NULL "
-        "AND replay_at > now() - make_interval(secs => $3) AS under_way "
+        "AND replay_at > now() - make_interval(secs => $3) AS under_way, replay_id, attach_session_id, "
+        "answer IS NOT NULL AS answered "
         "FROM quarantine WHERE tenant_id = $1 AND quarantine_id = $2 FOR UPDATE",
         tenant_id,
         quarantine_id,
@@ -124,20 +177,69 @@ async def order_replay(
     )
     if row is None:
         return None
+    same = attachment is not None and row["attach_session_id"] == attachment.session_id
     if row["resolved"]:
-        return "resolved"
+        return ("attached" if same and row["answered"] else "resolved"), row["replay_id"] or replay_id
     if row["under_way"]:
-        return "under_way"
+        return ("attaching" if same else "under_way"), row["replay_id"]
     await conn.execute(
         "UPDATE quarantine SET replay_id = $3, replay_payload = $4, replay_by = $5, replay_at = now(), replay_process = NULL, "
-        "replay_claimed_at = NULL, replay_finished_at = NULL, replay_error = NULL WHERE tenant_id = $1 AND quarantine_id = $2",
+        "replay_claimed_at = NULL, replay_finished_at = NULL, replay_error = NULL, attach_session_id = $6, attach_reason = $7 "
+        "WHERE tenant_id = $1 AND quarantine_id = $2",
         tenant_id,
         quarantine_id,
         replay_id,
         payload,
         by,
+        None if attachment is None else attachment.session_id,
+        None if attachment is None else attachment.reason,
     )
-    return "ordered"
+    return "ordered", replay_id
+
+
+async def get_attachable(conn: Connection, tenant_id: int, quarantine_id: UUID) -> Attachable | None:
+    row = await conn.fetchrow(
+        "SELECT station_id, ocpp_version, action, payload FROM quarantine WHERE tenant_id = $1 AND quarantine_id = $2",
+        tenant_id,
+        quarantine_id,
+    )
+    return None if row is None else Attachable(*row)
+
+
+_CANDIDATE: Final = (
+    "x.session_id, x.ocpp_version, x.transaction_ref, x.start_time, x.stop_time, x.evse_id, x.connector_id, x.id_token, "
+    "x.start_meter_wh, x.stop_meter_wh, x.ended_seq IS NOT NULL AS ended, "
+    "NOT EXISTS (SELECT FROM sessions y WHERE y.tenant_id = x.tenant_id AND y.station_id = x.station_id "
+    "AND y.transaction_ref = x.transaction_ref AND y.incarnation > x.incarnation) AS newest"
+)
+
+
+async def get_candidate(conn: Connection, tenant_id: int, station_id: int, session_id: UUID) -> Candidate | None:
+    """The session, if it is one of the station."""
+    row = await conn.fetchrow(
+        f"SELECT {_CANDIDATE} FROM sessions x WHERE x.tenant_id = $1 AND x.station_id = $2 AND x.session_id = $3",
+        tenant_id,
+        station_id,
+        session_id,
+    )
+    return None if row is None else Candidate(**row)
+
+
+async def list_candidates(
+    conn: Connection, tenant_id: int, station_id: int, ocpp_version: str, at: datetime | None, limit: int
+) -> list[Candidate]:
+    """The sessions of the station that began before `at`, last ones first; then, as far as there is room, those after."""
+    rows = await conn.fetch(
+        f"SELECT {_CANDIDATE} FROM sessions x WHERE x.tenant_id = $1 AND x.station_id = $2 AND x.ocpp_version = $3 "
+        "ORDER BY coalesce(x.start_time <= $4::timestamptz, true) DESC, abs(extract(epoch FROM x.start_time - $4::timestamptz)) "
+        "NULLS FIRST, x.session_id DESC LIMIT $5",
+        tenant_id,
+        station_id,
+        ocpp_version,
+        at,
+        limit,
+    )
+    return [Candidate(**row) for row in rows]
 
 
 async def resolve(

@@ -1,4 +1,4 @@
-"""Charging sessions: lists, one with its newest readings, its events, and closing one whose station is dead."""
+"""Charging sessions: lists, one of them, and its events."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from uuid import UUID
 
 import msgspec
 
+from csms.domain.session_flags import DOUBTS
 from csms.store.pool import Connection
-from csms.store.queries.events import insert_event
 
 SessionStatus = Literal["active", "completed", "incomplete"]
 
 
 class Session(msgspec.Struct, frozen=True):
-    """A session as the API lists it. Energy and meters in Wh; `id_tag` is the token that charged."""
+    """A session as the API lists it. Energy and meters in Wh; `id_tag` is the token that charged.
+
+    `doubts`: the flags that nobody has settled yet. `corrections`: how often its facts were changed after it had ended, or by
+    a person.
+    """
 
     session_id: UUID
     charge_point_id: str
@@ -44,24 +48,33 @@ class Session(msgspec.Struct, frozen=True):
     reservation_id: int | None
     command_id: UUID | None
     flags: list[str]
+    doubts: list[str]
+    corrections: int
     event_count: int
     created_at: datetime
     updated_at: datetime
 
 
 class SessionFilter(msgspec.Struct, frozen=True):
-    """`statuses` empty: all. `start_from` inclusive, `start_to` exclusive, both of start_time."""
+    """`statuses` empty: all. `start_from` inclusive, `start_to` exclusive, both of start_time. `flags`: at least one of them.
+    `in_doubt`: with a doubt that nobody has settled, or (False) without one."""
 
     statuses: tuple[SessionStatus, ...] = ()
     charge_point_id: str | None = None
     id_tag: str | None = None
     start_from: datetime | None = None
     start_to: datetime | None = None
+    flags: tuple[str, ...] = ()
+    in_doubt: bool | None = None
 
 
 class SessionEvent(msgspec.Struct, frozen=True):
-    """What the station said; `data` is its message, `answer` what it was answered. `conflict`: a second content for one seq_no."""
+    """What the station said; `data` is its message, `answer` what it was answered. `conflict`: a second content for one seq_no.
 
+    `event_id` names it in this session. `resolution`: which of the two bills, by the word of a person.
+    """
+
+    event_id: str
     seq_no: int
     type: str
     event_time: datetime | None
@@ -72,17 +85,26 @@ class SessionEvent(msgspec.Struct, frozen=True):
     data: msgspec.Raw
     answer: msgspec.Raw
     recorded_at: datetime
+    resolution: Literal["first", "other"] | None
+    resolution_reason: str | None
+    resolved_by: str | None
+    resolved_at: datetime | None
 
 
+_DOUBTS: Final = ", ".join(f"'{flag}'" for flag in DOUBTS)
+# word by word the condition of the index sessions_in_doubt
+_IN_DOUBT: Final = " OR ".join(f"('{flag}' = ANY (x.flags) AND NOT '{flag}' = ANY (x.settled_flags))" for flag in DOUBTS)
 _SESSION: Final = (
-    "x.session_id, s.identity AS charge_point_id, x.transaction_ref AS transaction_id, x.evse_id, x.connector_id, "
+    # no join: a planner that knows nothing of the stations yet would go through all sessions of each
+    "x.session_id, (SELECT s.identity FROM stations s WHERE s.tenant_id = x.tenant_id AND s.station_id = x.station_id) "
+    "AS charge_point_id, x.transaction_ref AS transaction_id, x.evse_id, x.connector_id, "
     "x.ocpp_version, x.status, x.id_token AS id_tag, x.id_token_type, x.group_id_token, x.authorization_status, "
     "x.start_time, x.start_time_text, x.stop_time, x.stop_time_text, x.start_meter_wh, x.stop_meter_wh, x.last_meter_wh, "
     "x.last_meter_time, x.energy_wh, x.stop_reason, x.charging_state, x.remote_start_id, x.reservation_id, x.command_id, "
-    "x.flags, x.event_count, x.created_at, x.updated_at"
+    f"x.flags, array(SELECT f FROM unnest(x.flags) f WHERE f IN ({_DOUBTS}) AND NOT f = ANY (x.settled_flags)) AS doubts, "
+    "(SELECT count(*) FROM session_corrections c WHERE c.tenant_id = x.tenant_id AND c.session_id = x.session_id "
+    "AND c.changes <> '{}') AS corrections, x.event_count, x.created_at, x.updated_at"
 )
-_EVENT_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
-_FROM: Final = "sessions x JOIN stations s ON s.tenant_id = x.tenant_id AND s.station_id = x.station_id"
 
 
 async def list_sessions(conn: Connection, tenant_id: int, before: UUID | None, limit: int, wanted: SessionFilter) -> list[Session]:
@@ -111,36 +133,46 @@ async def list_sessions(conn: Connection, tenant_id: int, before: UUID | None, l
         add("x.start_time >= {}", wanted.start_from)
     if wanted.start_to is not None:
         add("x.start_time < {}", wanted.start_to)
+    if wanted.flags:
+        conditions.append("x.flags <> '{}'")  # so that the partial index fits
+        add("x.flags && {}::text[]", list(wanted.flags))
+    if wanted.in_doubt is not None:
+        conditions.append(f"({_IN_DOUBT})" if wanted.in_doubt else f"NOT ({_IN_DOUBT})")
     values.append(limit)
     rows = await conn.fetch(
-        f"SELECT {_SESSION} FROM {_FROM} WHERE {' AND '.join(conditions)} ORDER BY x.session_id DESC LIMIT ${len(values)}",
+        f"SELECT {_SESSION} FROM sessions x WHERE {' AND '.join(conditions)} ORDER BY x.session_id DESC LIMIT ${len(values)}",
         *values,
     )
     return [Session(**row) for row in rows]
 
 
 async def get_session(conn: Connection, tenant_id: int, session_id: UUID) -> Session | None:
-    row = await conn.fetchrow(f"SELECT {_SESSION} FROM {_FROM} WHERE x.tenant_id = $1 AND x.session_id = $2", tenant_id, session_id)
+    row = await conn.fetchrow(
+        f"SELECT {_SESSION} FROM sessions x WHERE x.tenant_id = $1 AND x.session_id = $2", tenant_id, session_id
+    )
     return None if row is None else Session(**row)
 
 
 async def list_events(
-    conn: Connection, tenant_id: int, session_id: UUID, after: tuple[int, bytes], limit: int
+    conn: Connection, tenant_id: int, session_id: UUID, after: tuple[int, bytes], limit: int, conflict: bool | None = None
 ) -> list[tuple[bytes, SessionEvent]]:
-    """(digest, event) in the order of (seq_no, digest)."""
+    """(digest, event) in the order of (seq_no, digest); of `conflict` those that are in conflict, or are not."""
     rows = await conn.fetch(
-        "SELECT digest, seq_no, type, event_time, event_time_text, trigger_reason, offline, conflict, data, answer, recorded_at "
+        "SELECT digest, seq_no, type, event_time, event_time_text, trigger_reason, offline, conflict, data, answer, recorded_at, "
+        "resolution, resolution_reason, resolved_by, resolved_at "
         "FROM transaction_events WHERE tenant_id = $1 AND session_id = $2 AND (seq_no, digest) > ($3, $4) "
-        "ORDER BY seq_no, digest LIMIT $5",
+        "AND ($6::boolean IS NULL OR conflict = $6) ORDER BY seq_no, digest LIMIT $5",
         tenant_id,
         session_id,
         *after,
         limit,
+        conflict,
     )
     return [
         (
             row["digest"],
             SessionEvent(
+                f"{row['seq_no']}-{row['digest'].hex()}",
                 row["seq_no"],
                 row["type"],
                 row["event_time"],
@@ -151,46 +183,11 @@ async def list_events(
                 msgspec.Raw(row["data"].encode()),
                 msgspec.Raw(row["answer"].encode()),
                 row["recorded_at"],
+                row["resolution"],
+                row["resolution_reason"],
+                row["resolved_by"],
+                row["resolved_at"],
             ),
         )
         for row in rows
     ]
-
-
-async def close_by_force(conn: Connection, tenant_id: int, session_id: UUID, now: datetime) -> Session | None:
-    """End an active session whose stop will not come, with the last known meter value: incomplete, reason "forced".
-
-    Negative energy is kept and marked `suspect`, as in an ordinary stop. None when it is not active (any more). A stop
-    that comes after all still completes it.
-    """
-    closed = await conn.fetchval(
-        "UPDATE sessions SET status = 'incomplete', stop_reason = 'forced', "
-        "stop_time = coalesce(last_meter_time, start_time, $3), stop_meter_wh = coalesce(last_meter_wh, start_meter_wh), "
-        "energy_wh = coalesce(last_meter_wh, start_meter_wh) - start_meter_wh, "
-        "flags = array(SELECT DISTINCT unnest(flags || ARRAY['forced', 'stop_missing'] || "
-        "CASE WHEN last_meter_wh < start_meter_wh THEN ARRAY['suspect'] ELSE ARRAY[]::text[] END)), updated_at = now() "
-        "WHERE tenant_id = $1 AND session_id = $2 AND status = 'active' RETURNING true",
-        tenant_id,
-        session_id,
-        now,
-    )
-    if closed is None:
-        return None
-    session = await get_session(conn, tenant_id, session_id)
-    if session is None:
-        raise LookupError("the closed session is gone")
-    fields = (
-        "session_id transaction_id evse_id connector_id id_tag status start_time stop_time start_meter_wh stop_meter_wh "
-        "energy_wh stop_reason charging_state flags"
-    )
-    data = _EVENT_ENCODER.encode({name: getattr(session, name) for name in fields.split()})
-    await insert_event(
-        conn,
-        tenant_id,
-        "session.ended",
-        data,
-        charge_point_id=session.charge_point_id,
-        session_id=session_id,
-        occurred_at=session.stop_time,
-    )
-    return session

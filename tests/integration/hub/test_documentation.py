@@ -86,14 +86,16 @@ async def test_real_answers_match_the_document(hub: RunningHub, field: Field, ad
             tenant_id=await field.tenant_id("north"),
             station_id=station,
             ocpp_version="ocpp1.6",
-            action="StartTransaction",
-            reason="schema",
-            payload=b'{"x":1}',
+            action="MeterValues",
+            reason="orphan",
+            payload=b'{"connectorId":1,"transactionId":1,"meterValue":[]}',
             relaxations=(relaxation,),
         )
     )
     command = (await boss.post("/api/v1/chargepoints/CP-1/commands?wait=0", {"command": "clear_cache"})).json()
     (session,) = (await boss.get("/api/v1/sessions")).json()["items"]
+    closed = await boss.post(f"/api/v1/sessions/{session['session_id']}/close", {"reason": "it is gone", "stop_meter_wh": 2000})
+    _validator("/api/v1/sessions/{id}/close", "POST", 200).validate(closed.json())
     ids = {
         "chargepoints": "CP-1",
         "commands": command["command_id"],
