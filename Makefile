@@ -63,8 +63,13 @@ format: setup-dev ## format Python and Rust
 	$(BIN)/ruff format .
 	cargo fmt --all
 
-crash: setup-dev ## 20 rounds of kill -9 under 200 charging stations
-	CSMS_CRASH_ROUNDS=20 $(BIN)/python -m pytest -q tests/crash/test_kill.py
+# the plan of a round follows from its seed alone: `make crash CRASH_SEED=17 CRASH_ROUNDS=1` repeats that of one that failed
+CRASH_ROUNDS ?= 100
+CRASH_STATIONS ?= 500
+CRASH_SEED ?= 1
+
+crash: setup-dev ## CRASH_ROUNDS (100) rounds of kills, cuts and a full disk under CRASH_STATIONS (500) charging stations
+	$(BIN)/python -m tests.crash --rounds $(CRASH_ROUNDS) --stations $(CRASH_STATIONS) --seed $(CRASH_SEED) $(CRASH_ARGUMENTS)
 
 # `make simulate SIMULATE="--hours 8"` for a night; a failing seed is printed with its faults and can be played again
 SIMULATE ?= --seeds 1000

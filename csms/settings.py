@@ -208,6 +208,11 @@ class Settings:
     )
     handshake_timeout_s: int = _setting(10, _integer(1, 120), "Seconds that a connecting station has to become a WebSocket")
     max_handshakes: int = _setting(64, _integer(1, 10_000), "Most connections that are in that phase at once")
+    boots_per_second: int = _setting(
+        1000,
+        _integer(1, 100_000),
+        "Most BootNotifications a second and process; beyond it stations are told to boot again in 1 to 3 minutes",
+    )
     drain_s: int = _setting(60, _integer(1, 3600), "Seconds within which a stop says goodbye to all stations")
     connections_max: int = _setting(20_000, _integer(1, 1_000_000), "Most stations connected to one gateway process")
 

@@ -48,7 +48,7 @@ _TRIGGER_BOOT: Final = b'{"requestedMessage":"BootNotification"}'
 class OutgoingCall:
     """One CALL of ours, from its claim to its answer. `record` is None for what the gateway asks for by itself."""
 
-    __slots__ = ("action", "deadline", "epoch", "message_id", "owner", "payload", "record", "station")
+    __slots__ = ("action", "deadline", "epoch", "message_id", "owner", "payload", "record", "station", "timeout_s")
 
     def __init__(
         self, owner: OutgoingCalls, station: Station, message_id: str, action: str, payload: bytes, record: CommandRecord | None
@@ -60,6 +60,7 @@ class OutgoingCall:
         self.payload = payload
         self.record = record
         self.epoch = 0
+        self.timeout_s = 0.0
         self.deadline = 0.0
 
     def claimed(self, outcome: object) -> None:
@@ -109,8 +110,8 @@ class OutgoingCalls:
         self._tolerance = tolerance
         self._finished_command = finished
         self._timeout_s = call_timeout_s
-        # sent and not answered; all have the same time-out, so the oldest is the first
-        self._outstanding: dict[OutgoingCall, None] = {}
+        # sent and not answered, by time-out: of those with the same one the oldest is over first
+        self._outstanding: dict[float, dict[OutgoingCall, None]] = {}
         self.stopped = False
         """True while draining: nothing new is claimed."""
 
@@ -232,7 +233,7 @@ class OutgoingCalls:
         if queue is None or connection is None:
             return
         call = queue.current
-        if call is not None and call in self._outstanding and call.action in VERSIONS[connection.ocpp_version].actions:
+        if call is not None and self._is_outstanding(call) and call.action in VERSIONS[connection.ocpp_version].actions:
             connection.codec.expect(call.message_id, call.action)
 
     def lost(self, station: Station) -> None:
@@ -249,22 +250,23 @@ class OutgoingCalls:
 
     def expire(self, now: float) -> None:
         """End the CALLs whose time is over; their slot is free again (rule T4)."""
-        while self._outstanding:
-            call = next(iter(self._outstanding))
-            if call.deadline > now:
-                return
-            connection = call.station.connection
-            self._release(call)
-            if connection is not None:
-                contained(connection, partial(connection.codec.forget, call.message_id))
-            if connection is not None and connection.epoch == call.epoch:
-                self._end(call, "timed_out", error="the station did not answer in time")
-            else:
-                self._end(call, "unknown", error="the connection was lost before an answer came")
+        for waiting in list(self._outstanding.values()):
+            while waiting and (call := next(iter(waiting))).deadline <= now:
+                self._expire(call)
+
+    def _expire(self, call: OutgoingCall) -> None:
+        connection = call.station.connection
+        self._release(call)
+        if connection is not None:
+            contained(connection, partial(connection.codec.forget, call.message_id))
+        if connection is not None and connection.epoch == call.epoch:
+            self._end(call, "timed_out", error="the station did not answer in time")
+        else:
+            self._end(call, "unknown", error="the connection was lost before an answer came")
 
     def abandon(self) -> None:
         """The process stops: what is outstanding has an unknown outcome."""
-        for call in list(self._outstanding):
+        for call in [call for waiting in self._outstanding.values() for call in waiting]:
             self._release(call)
             self._end(call, "unknown", error="the process was stopped before an answer came")
 
@@ -322,21 +324,22 @@ class OutgoingCalls:
 
     def _send(self, connection: Connection, call: OutgoingCall) -> None:
         call.epoch = connection.epoch
-        call.deadline = self._clock.monotonic() + self._timeout_s
+        call.timeout_s = call.station.call_timeout_s or self._timeout_s
+        call.deadline = self._clock.monotonic() + call.timeout_s
         try:
             frame = connection.codec.encode_call(call.message_id, call.action, call.payload)
         except ValueError as error:
             self._end(call, "failed", error=str(error))
             return
         connection.station.gate.asked(call.action, call.payload)
-        self._outstanding[call] = None
+        self._outstanding.setdefault(call.timeout_s, {})[call] = None
         connection.wire.send(frame)
 
     def _take(self, connection: Connection, message_id: str) -> OutgoingCall | None:
         """The outstanding CALL with this id; it is no longer outstanding."""
         queue = connection.station.calls
         call = None if queue is None else queue.current
-        if call is None or call.message_id != message_id or call not in self._outstanding:
+        if call is None or call.message_id != message_id or not self._is_outstanding(call):
             return None
         self._release(call)
         newest = connection.station.connection
@@ -344,8 +347,11 @@ class OutgoingCalls:
             newest.codec.forget(message_id)
         return call
 
+    def _is_outstanding(self, call: OutgoingCall) -> bool:
+        return call in self._outstanding.get(call.timeout_s, ())
+
     def _release(self, call: OutgoingCall) -> None:
-        del self._outstanding[call]
+        del self._outstanding[call.timeout_s][call]
 
     def _end(
         self,

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from gateway.calls import OutgoingCalls
     from gateway.inbound import InboundCalls
     from gateway.registry import Registry
+    from gateway.skew import ClockSkew
     from gateway.station import Station
     from gateway.unanswered import UnansweredMessages
     from gateway.versions import Version
@@ -97,6 +98,7 @@ class Connection:
         "registry",
         "reported",
         "retiring",
+        "skew",
         "station",
         "tenants",
         "unanswered",
@@ -150,6 +152,8 @@ class Connection:
         """True while we do not read: the peer cannot be blamed for silence then."""
         self.displaced = False
         """True once a newer connection of the station has taken over (rule C10)."""
+        self.skew: ClockSkew | None = None
+        """What is known of the station's clock; None before it has told any time."""
         self.closing: CloseReason | None = None
         self.retiring: CloseReason | None = None
         """Close with this reason as soon as the CALL under way is answered; new ones are not taken."""

@@ -15,12 +15,24 @@ import msgspec
 import structlog
 
 from csms.clock import Clock, Ids
-from csms.domain.operations import Booted, OperationFailed, QuarantineFrame
+from csms.domain.operations import (
+    Booted,
+    BootStation,
+    Operation,
+    OperationFailed,
+    QuarantineFrame,
+    RecordStationEvent,
+    RecordTransactionEvent,
+    StartTransaction,
+    StopTransaction,
+)
 from csms.domain.times import deviations
 from gateway import metrics
 from gateway.connection import Connection, contained
 from gateway.effects import Commit, Hold, Reply
+from gateway.quota import TokenBucket
 from gateway.replay import FRESH
+from gateway.skew import ClockSkew, time_told
 from gateway.station import Station
 from gateway.submission import Submission
 from gateway.supervision import split_exits
@@ -39,6 +51,9 @@ log = structlog.get_logger()
 QUEUE_LIMIT: Final = 32
 """CALLs that may wait for their turn; beyond it the socket is not read (rule T3)."""
 QUEUE_BYTES_LIMIT: Final = 512 * 1024
+BOOT_AGAIN_S: Final = 60
+BOOT_SPREAD_S: Final = 120
+"""A station that boots in a storm of boots is to come again after the first and a random part of the second (rule B9)."""
 
 _LAST_ROW_BEFORE_GATE: Final = 7
 
@@ -96,9 +111,12 @@ class InboundCalls:
         *,
         hold_transaction_s: float,
         hold_authorize_s: float,
+        boots_per_second: int,
     ) -> None:
         self._submission = submission
         self._monotonic = clock.monotonic
+        self._now = clock.now
+        self._boots = TokenBucket(boots_per_second, boots_per_second, clock.monotonic())
         self._ids = ids
         self._tolerance = tolerance
         self._relaxations = RelaxationCounter(submission)
@@ -254,6 +272,10 @@ class InboundCalls:
             if relaxations and isinstance(effect, Reply):
                 self._relaxations.count(station.key, relaxations)
         if isinstance(effect, Commit):
+            self._watch_clock(call, effect.operation)
+            if type(effect.operation) is BootStation and not self._boots.take(1, self._monotonic()):
+                self._put_off(station, call, effect)
+                return
             if effect.hold == "authorize" and self._submission.full:
                 # answered before the store is asked, an Authorize leaves its operation behind: here is the bound of those
                 self._send_refusal(station, call, _Refusal("InternalError", "the store is not available"))
@@ -262,10 +284,49 @@ class InboundCalls:
             self._hold(call, effect.hold)
             self._submission.submit(effect.operation, call.committed)
         elif isinstance(effect, Reply):
+            if call.origin.skew is not None and call.action == "Heartbeat":
+                call.origin.skew.set_anew()
             self._answer(station, call, effect.payload)
         else:
             refusal = _Refusal(effect.code, effect.description, effect.details)
             self._refuse(station, call, refusal, "schema")
+
+    def _put_off(self, station: Station, call: InboundCall, boot: Commit) -> None:
+        """Too many boot at once: this one is to come again later (rule B9). What it was before, it stays."""
+        metrics.BOOTS_PUT_OFF.inc()
+        station.gate.put_off()
+        interval = BOOT_AGAIN_S + int.from_bytes(self._ids.token(2)) % (BOOT_SPREAD_S + 1)
+        self._answer(station, call, boot.answer(Booted("pending", interval)))
+
+    def _watch_clock(self, call: InboundCall, operation: Operation) -> None:
+        """Measure the station's clock by what it tells, and mark what it says of transactions when it is off (rule L6)."""
+        origin = call.origin
+        if type(operation) is BootStation:
+            if origin.skew is not None:
+                origin.skew.set_anew()
+            return
+        told, as_it_happens = time_told(operation)
+        if told is None:
+            return
+        skew = origin.skew
+        if skew is None:
+            skew = origin.skew = ClockSkew()
+        skew.note(told, self._now(), as_it_happens=as_it_happens)
+        seconds = skew.seconds
+        if seconds is None:
+            return
+        if isinstance(operation, StartTransaction | StopTransaction | RecordTransactionEvent):
+            operation.clock_skew = True
+        if not skew.told:
+            skew.told = True
+            log.warning("gateway.clock_skew", tenant_id=origin.tenant_id, station_id=origin.station_id, seconds=round(seconds))
+            event = RecordStationEvent(
+                tenant_id=origin.tenant_id,
+                station_id=origin.station_id,
+                type="clock_skew",
+                data=b'{"seconds":%d}' % round(seconds),
+            )
+            self._submission.submit(event, _ignore)
 
     def _tolerate(self, station: Station, call: InboundCall, fault: Fault) -> bool:
         """Take a message whose faults sit in members that can be spared (ocpp-j-rules section 3)."""

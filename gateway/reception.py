@@ -160,6 +160,7 @@ class Reception:
         version, connected = admitted.version, admitted.connected
         station = self._registry.station((admitted.tenant.tenant_id, connected.station_id), connected.registration)
         station.make = make(connected.vendor, connected.model)
+        station.call_timeout_s = connected.call_timeout_s
         compressed = upgrade.deflate_offered
         connection = Connection(
             wire=wire,

@@ -72,6 +72,7 @@ async def run_gateway(
         calls,
         hold_transaction_s=settings.hold_transaction_s,
         hold_authorize_s=settings.hold_authorize_s,
+        boots_per_second=settings.boots_per_second,
     )
     replay = QuarantineReplay(
         services.bus,

@@ -40,6 +40,7 @@ class Station:
 
     __slots__ = (
         "_swaps",
+        "call_timeout_s",
         "calls",
         "connection",
         "gate",
@@ -70,6 +71,8 @@ class Station:
         self.room: trio.Event | None = None
         """Set when reading may go on; None while nobody waits for it."""
         self.calls: CallQueue | None = None
+        self.call_timeout_s: float | None = None
+        """In which it answers our CALLs; None: as for all (rule T4)."""
         self.streams: StreamTraffic | None = None
         """What came lately in its event streams (OCPP 2.1)."""
         self.result_errors: TokenBucket | None = None

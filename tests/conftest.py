@@ -18,6 +18,7 @@ import trio
 from csms.postgres import EmbeddedPostgres
 from csms.secret import RootSecret
 from tests.conformance.cases import write_tables
+from tests.conformance.rules.index import write_rules
 
 TEMPLATE = "template_migrated"
 
@@ -32,11 +33,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Write the tables of certification cases when all of them were run."""
+    """Write the tables of certification cases when all of them were run, and the page of rules when its test was."""
     stats = terminalreporter.stats
     outcomes = [(report.nodeid, True) for report in stats.get("passed", ()) if report.when == "call"]
     outcomes += [(report.nodeid, False) for kind in ("failed", "error") for report in stats.get(kind, ())]
-    for page in write_tables(outcomes):
+    pages = write_tables(outcomes)
+    if any(node_id.endswith("rules/test_rules.py::test_the_page_is_up_to_date") for node_id, _ in outcomes):
+        pages += write_rules()
+    for page in pages:
         terminalreporter.write_line(f"wrote {page}")
 
 

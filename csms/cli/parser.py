@@ -63,6 +63,19 @@ def make_parser(arguments: list[str]) -> argparse.ArgumentParser:
         "Apply the migrations that are missing, and bind a new database to the root secret. `csms serve` does it by itself "
         "on the embedded database; on another one do it before starting a new version.",
     )
+    partitions = _command(
+        commands,
+        "partitions",
+        "csms.cli.partitions:partitions",
+        "show how much meter readings and events take, month by month",
+        "Show the partitions of meter readings and of the events of sessions. Exits with 1 when rows are left that have no "
+        "partition of their month. Works also while csms runs.",
+    )
+    partitions.add_argument(
+        "--move",
+        action="store_true",
+        help="first give such rows a partition, however many they are; meanwhile messages of stations wait for their answers",
+    )
     client = _command(
         commands,
         "database",

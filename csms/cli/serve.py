@@ -106,7 +106,13 @@ async def _run_on(database: OpenDatabase, command: Command, settings: Settings, 
             await infrastructure.start(services.ledger.run)
             infrastructure.start_soon(keep_fresh, services.store.gateway, services.tenants, services.bus)
             infrastructure.start_soon(
-                partial(maintain, database.url, services.store.gateway, call_timeout_s=settings.call_timeout_s)
+                partial(
+                    maintain,
+                    database.url,
+                    services.store.gateway,
+                    call_timeout_s=settings.call_timeout_s,
+                    health=services.health,
+                )
             )
             infrastructure.start_soon(services.poker.run)
             if command != "gateway" and settings.event_file is not None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from csms.domain.folding import _fold_completeness, close_without_stop
+from csms.domain.folding import close_without_stop, fold_completeness
 from csms.domain.session_state import SessionState
 
 
@@ -71,7 +71,7 @@ def end_as_told(session: SessionState, end: End) -> None:
     _fold_energy(session)
     if session.ocpp_version != "ocpp1.6":
         session.last_meter_seq = session.ended_seq = end.seq_no
-        _fold_completeness(session)
+        fold_completeness(session)
 
 
 def _check(session: SessionState, closing: Closing, now: datetime) -> None:

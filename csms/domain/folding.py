@@ -18,7 +18,7 @@ from typing import Final
 
 from csms.domain.decisions import Decision
 from csms.domain.metering import Reading
-from csms.domain.operations import RecordTransactionEvent, StartTransaction, StationTime, StopTransaction
+from csms.domain.operations import RecordTransactionEvent, StartTransaction, StopTransaction
 from csms.domain.session_state import SessionState
 from csms.domain.times import EARLIEST
 
@@ -39,7 +39,7 @@ def fold_start(session: SessionState, op: StartTransaction, decision: Decision) 
     session.first_seq = session.last_seq = session.started_seq = START_SEQ
     session.event_count = 1
     _fold_token(session, op.id_token, None, decision)
-    _fold_doubt(session, op.time, op.suspect)
+    _fold_doubt(session, op)
 
 
 def fold_stop(session: SessionState, op: StopTransaction) -> None:
@@ -56,7 +56,7 @@ def fold_stop(session: SessionState, op: StopTransaction) -> None:
         session.energy_wh = session.stop_meter_wh - session.start_meter_wh
         if session.energy_wh < 0:
             session.flag("suspect")
-    _fold_doubt(session, op.time, op.suspect)
+    _fold_doubt(session, op)
 
 
 def supersede(session: SessionState) -> None:
@@ -84,6 +84,12 @@ def fold_late_register(session: SessionState, wh: Decimal, ts: datetime) -> None
     session.last_meter_time = session.stop_time = ts
     if session.start_meter_wh is not None:
         session.energy_wh = wh - session.start_meter_wh
+
+
+def thinned_out(session: SessionState) -> bool:
+    """An ended session whose missing events cost nothing: a station that is short of memory while it is offline may drop events
+    between the first and the last (rule Y9), and the last one told the final register."""
+    return "offline" in session.flags and session.started_seq is not None and session.last_meter_seq == session.ended_seq
 
 
 def begins_new_incarnation(session: SessionState, op: RecordTransactionEvent) -> bool:
@@ -131,7 +137,12 @@ def fold_event(session: SessionState, op: RecordTransactionEvent, decision: Deci
         _fold_token(session, op.id_token, op.token_type, decision)
     if op.offline:
         session.flag("offline")
+    known_until = session.last_meter_time
     _fold_readings(session, op.seq_no, op.readings)
+    later = session.last_meter_time is not None and (known_until is None or session.last_meter_time > known_until)
+    if session.status == "incomplete" and later:
+        # closed without its stop: what came after tells more of its end
+        session.stop_meter_wh, session.stop_time = session.last_meter_wh, session.last_meter_time
     if op.type == "Ended":
         session.status = "completed"
         _stop_has_come(session)
@@ -140,8 +151,8 @@ def fold_event(session: SessionState, op: RecordTransactionEvent, decision: Deci
         session.ended_seq = op.seq_no
     if session.ended_seq is not None:
         session.stop_meter_wh = session.last_meter_wh
-        _fold_completeness(session)
-    _fold_doubt(session, op.time, op.suspect)
+        fold_completeness(session)
+    _fold_doubt(session, op)
 
 
 def _stop_has_come(session: SessionState) -> None:
@@ -158,9 +169,11 @@ def _fold_token(session: SessionState, id_token: str, token_type: str | None, de
         session.flag("unauthorized")
 
 
-def _fold_doubt(session: SessionState, time: StationTime, suspect: bool) -> None:
-    if suspect or time.suspect:
+def _fold_doubt(session: SessionState, op: StartTransaction | StopTransaction | RecordTransactionEvent) -> None:
+    if op.suspect or op.time.suspect:
         session.flag("suspect")
+    if op.clock_skew:
+        session.flag("clock_skew")
 
 
 def _fold_readings(session: SessionState, seq_no: int, readings: Sequence[Reading]) -> None:
@@ -179,7 +192,7 @@ def _fold_readings(session: SessionState, seq_no: int, readings: Sequence[Readin
             session.flag("suspect")
 
 
-def _fold_completeness(session: SessionState) -> None:
+def fold_completeness(session: SessionState) -> None:
     """Complete = Started, Ended, and every number between (rule Y5)."""
     span = (session.ended_seq or 0) - (session.first_seq or 0) + 1
     whole = session.started_seq is not None and session.event_count >= span

@@ -60,7 +60,8 @@ class ConnectStation(Operation, kw_only=True):
 
 
 class Connected(msgspec.Struct):
-    """`vendor` and `model`: what the station said in its last BootNotification."""
+    """`vendor` and `model`: what the station said in its last BootNotification. `call_timeout_s`: in which it answers our CALLs,
+    if that is not as for all (rule T4). `was_offline`: nobody was told that it is connected."""
 
     station_id: int
     epoch: int
@@ -68,6 +69,8 @@ class Connected(msgspec.Struct):
     created: bool
     vendor: str | None = None
     model: str | None = None
+    call_timeout_s: int | None = None
+    was_offline: bool = False
 
 
 class DisconnectStation(Operation, kw_only=True):
@@ -156,7 +159,8 @@ class Authorize(Operation, kw_only=True):
 class StartTransaction(Operation, kw_only=True):
     """OCPP 1.6 StartTransaction (rules X1 to X4). Outcome: `Started`.
 
-    `replayed`, here and in the operations below: the message comes from quarantine; the session is marked.
+    Here and in the operations below: `replayed`: the message comes from quarantine; `clock_skew`: the station's clock is off by
+    more than a minute (rule L6). Both mark the session.
     """
 
     evse_id: int
@@ -166,6 +170,7 @@ class StartTransaction(Operation, kw_only=True):
     meter_start_wh: int
     reservation_id: int | None = None
     suspect: bool = False
+    clock_skew: bool = False
     replayed: bool = False
 
 
@@ -186,6 +191,7 @@ class StopTransaction(Operation, kw_only=True):
     reason: str = "Local"
     readings: list[Reading] = []
     suspect: bool = False
+    clock_skew: bool = False
     replayed: bool = False
 
 
@@ -240,6 +246,7 @@ class RecordTransactionEvent(Operation, kw_only=True):
     reservation_id: int | None = None
     readings: list[Reading] = []
     suspect: bool = False
+    clock_skew: bool = False
     replayed: bool = False
 
 

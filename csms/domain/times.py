@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from csms.domain.operations import StationTime
 
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
+CLOCKLESS_BEFORE: Final = datetime(2010, 1, 1, tzinfo=UTC)
+"""A station without a clock counts from 1970: no message is that old."""
+LIVE_FOR: Final = timedelta(minutes=10)
+"""How long after something happened the system may still react to it as if it happened now (rule X9)."""
 
 _MOST_DEVIATIONS: Final = 32
 
@@ -48,6 +52,11 @@ def parse_station_time(text: str) -> StationTime:
         _note(text, "yearOutOfRange")
         return StationTime(None, text, True)
     return StationTime(ts, text, suspect)
+
+
+def is_live(time: StationTime | None, now: datetime) -> bool:
+    """False for history out of a queue of the station (rule X9). A time that says nothing is no reason to think so."""
+    return time is None or time.ts is None or time.ts < CLOCKLESS_BEFORE or now - time.ts <= LIVE_FOR
 
 
 def _note(text: str, rule: str) -> None:

@@ -7,11 +7,10 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from csms.domain.folding import fold_late_register
 from csms.domain.operations import Orphaned, RecordMeterValues
 from csms.ledger.context import BatchContext
 from csms.ledger.orphans import keep_orphan, match_unanswered
-from csms.ledger.port import LedgerTransaction, RefKey, SessionKey
+from csms.ledger.port import LedgerTransaction, RefKey
 from csms.ledger.rows import MeterUpdate, SampleRow, StationSampleRow
 
 
@@ -24,9 +23,6 @@ async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Rec
     lost = {key: op for key, op in named.items() if key not in ids}
     if lost:
         ids |= await _resolve_lost(tx, context, lost)
-    closed = [key for key, ref in refs.items() if ref.status == "incomplete"]
-    if closed:
-        await _move_closed(tx, context, {(key[0], ids[key]): named[key] for key in closed})
     outcomes: list[Orphaned | None] = []
     replayed: set[tuple[int, UUID]] = set()
     for op in ops:
@@ -67,17 +63,6 @@ def _last_register(op: RecordMeterValues) -> tuple[Decimal, datetime] | None:
         if wh is not None and reading.ts is not None and (last is None or reading.ts >= last[1]):
             last = (wh, reading.ts)
     return last
-
-
-async def _move_closed(tx: LedgerTransaction, context: BatchContext, ops: dict[SessionKey, RecordMeterValues]) -> None:
-    """Readings of sessions that were closed without a stop: they tell more of the energy than was known then."""
-    sessions = await tx.sessions_by_id(ops)
-    for key, session in sessions.items():
-        register = _last_register(ops[key])
-        if register is not None:
-            context.corrections.watch(session, "MeterValues")
-            fold_late_register(session, *register)
-    await tx.update_sessions(list(sessions.values()))
 
 
 async def _resolve_lost(tx: LedgerTransaction, context: BatchContext, lost: dict[RefKey, RecordMeterValues]) -> dict[RefKey, UUID]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -15,6 +13,7 @@ from csms.domain.folding import START_SEQ, STOP_SEQ, fold_start, fold_stop, supe
 from csms.domain.metering import Reading
 from csms.domain.operations import Orphaned, Started, StartTransaction, Stopped, StopTransaction
 from csms.domain.session_state import SessionState
+from csms.domain.times import CLOCKLESS_BEFORE
 from csms.ledger.apply_tokens import TokenQuestion, decide_tokens
 from csms.ledger.context import BatchContext
 from csms.ledger.encoding import encode
@@ -22,9 +21,6 @@ from csms.ledger.orphans import keep_orphan, match_unanswered
 from csms.ledger.port import LedgerTransaction
 from csms.ledger.rows import EventRow, SampleRow
 from csms.ledger.session_events import publish_ended, publish_started
-
-_CLOCKLESS_BEFORE: Final = datetime(2010, 1, 1, tzinfo=UTC)
-"""A station without a clock counts from 1970: equal content is no proof of a repeat there (rule X3)."""
 
 
 class _StartAnswer(msgspec.Struct):
@@ -68,8 +64,9 @@ async def start(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Star
 
 
 def _is_new_of_clockless(session: SessionState, op: StartTransaction) -> bool:
+    """Equal content is no proof of a repeat where the clock counts from 1970 (rule X3)."""
     over = session.ended_seq is not None or "reconciled" in session.flags
-    return over and (op.time.ts is None or op.time.ts < _CLOCKLESS_BEFORE)
+    return over and (op.time.ts is None or op.time.ts < CLOCKLESS_BEFORE)
 
 
 async def _begin(tx: LedgerTransaction, context: BatchContext, ops: Sequence[StartTransaction]) -> list[Started]:

@@ -8,9 +8,10 @@ from typing import Final
 
 import msgspec
 
-from csms.domain.folding import close_without_stop
+from csms.domain.folding import close_without_stop, thinned_out
 from csms.domain.operations import FinishCommand, ReconcileSessions, ReportConnectorStatus
 from csms.domain.session_state import SessionState
+from csms.domain.times import is_live
 from csms.ledger.context import QUESTION, BatchContext
 from csms.ledger.port import LedgerTransaction, SessionKey
 from csms.ledger.rows import FinishedCommand
@@ -84,7 +85,8 @@ async def answered(
             close_without_stop(session, "reconciled")
             publish_ended(context, session)
         elif "missing_events" in session.flags:
-            session.flag("events_lost")
+            if not thinned_out(session):
+                session.flag("events_lost")
             context.ask_again[key] = None
         else:
             continue
@@ -95,7 +97,11 @@ async def answered(
 
 async def connectors_told(tx: LedgerTransaction, context: BatchContext, ops: Sequence[ReportConnectorStatus]) -> None:
     """OCPP 1.6: an asked station says that nothing runs on the connector of a session."""
-    free = {(op.tenant_id, op.station_id, op.connector_id) for op in ops if op.connector_id and op.status in _FREE}
+    free = {
+        (op.tenant_id, op.station_id, op.connector_id)
+        for op in ops
+        if op.connector_id and op.status in _FREE and is_live(op.time, context.now)
+    }
     if not free:
         return
     forgotten = await tx.asked_on_connectors(free)

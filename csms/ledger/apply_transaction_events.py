@@ -11,8 +11,9 @@ from csms.domain.decisions import Decision
 from csms.domain.folding import begins_new_incarnation, fold_event
 from csms.domain.operations import EventRecorded, RecordTransactionEvent
 from csms.domain.session_state import SessionState
+from csms.domain.times import is_live
 from csms.ledger.apply_tokens import TokenQuestion, decide_tokens
-from csms.ledger.context import BatchContext
+from csms.ledger.context import RESUMPTION, BatchContext
 from csms.ledger.encoding import encode
 from csms.ledger.port import LedgerTransaction
 from csms.ledger.rows import EventRow, SampleRow
@@ -69,6 +70,7 @@ async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Rec
     )
     created: list[SessionState] = []
     changed: list[SessionState] = []
+    resumed: list[SessionState] = []
     for index in fresh:
         op = ops[index]
         decision = next(decisions) if op.id_token is not None else None
@@ -89,6 +91,8 @@ async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Rec
         if op.replayed:
             session.flag("replayed")
         _keep_event(context, session, op, decision, conflict=bool(events))
+        if _is_resumed(context, op, session):
+            resumed.append(session)
         outcomes[index] = EventRecorded(decision)
     if created:
         linked = await tx.link_remote_starts(created)
@@ -102,7 +106,17 @@ async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Rec
             for session in unlinked:
                 session.command_id = linked.get(session.session_id)
         await tx.update_sessions(changed)
+    if resumed:
+        profiles = await tx.tx_profiles(resumed)
+        for session in resumed:
+            for profile in profiles.get((session.tenant_id, session.session_id), ()):
+                context.order(session, "SetChargingProfile", profile, RESUMPTION)
     return [outcomes[index] for index in range(len(ops))]
+
+
+def _is_resumed(context: BatchContext, op: RecordTransactionEvent, session: SessionState) -> bool:
+    """It goes on after a reboot, so that its station may have lost its charging profile (rule Y12, E17.FR.15)."""
+    return op.trigger_reason == "TxResumed" and session.status == "active" and not op.replayed and is_live(op.time, context.now)
 
 
 def _keep_event(
@@ -129,4 +143,5 @@ def _keep_event(
     if op.type == "Ended" and "missing_events" in session.flags and not op.replayed:
         context.ask_for_queue(session)
     publish = {"Started": publish_started, "Ended": publish_ended}.get(op.type, publish_updated)
-    publish(context, session)
+    # in conflict with what is stored it begins and ends nothing
+    (publish_updated if conflict else publish)(context, session)

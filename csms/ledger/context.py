@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from csms.clock import Ids
+from csms.domain.folding import fold_late_register
 from csms.domain.session_state import SessionState
 from csms.domain.tolerance import Relaxation
 from csms.ledger.corrections import Corrections
@@ -34,6 +35,8 @@ log = structlog.get_logger()
 
 QUESTION: Final = "system:reconciliation"
 """Who orders the commands that ask about sessions."""
+RESUMPTION: Final = "system:resumption"
+"""Who orders that a resumed transaction gets its charging profile again."""
 ASK_AGAIN: Final = timedelta(minutes=10)
 """How long after a question the next one about the same session may follow."""
 ASKED_FOR: Final = timedelta(minutes=5)
@@ -79,29 +82,35 @@ class BatchContext:
         self.ask(session, "GetTransactionStatus", {"transactionId": session.transaction_ref})
 
     def ask(self, session: SessionState, action: str, payload: dict[str, Any]) -> None:
-        """Ask the station about the session. An ordinary command: it goes out once the station's own messages are answered, and
-        its answer is in its record."""
+        """Ask the station about the session."""
+        self.order(session, action, encode(payload), QUESTION)
+        self.ask_again[session.tenant_id, session.session_id] = self.now + ASK_AGAIN
+
+    def order(self, session: SessionState, action: str, payload: bytes, by: str) -> None:
+        """Send the station a CALL because of the session. An ordinary command: it goes out once the station's own messages are
+        answered, and its answer is in its record."""
         self.commands.append(
             OwnCommandRow(
                 session.tenant_id,
                 self.ids.uuid7(),
                 session.station_id,
                 action,
-                encode(payload),
-                QUESTION,
+                payload,
+                by,
                 session.session_id,
                 self.now + ASKED_FOR,
             )
         )
-        self.ask_again[session.tenant_id, session.session_id] = self.now + ASK_AGAIN
 
     async def write_out(self, tx: LedgerTransaction) -> None:
         """Write the collected rows; the last step of the transaction."""
-        await self._write_corrections(tx)
         if self.events:
             await tx.insert_events(self.events)
         if self.samples:
-            await tx.insert_samples(self.samples, self.meter_updates)
+            unmoved = await tx.insert_samples(self.samples, self.meter_updates)
+            if unmoved:
+                await self._move_closed(tx, unmoved)
+        await self._write_corrections(tx)
         if self.station_samples:
             await tx.insert_station_samples(self.station_samples)
         if self.station_events:
@@ -120,6 +129,19 @@ class BatchContext:
             await tx.count_relaxations(self.relaxations, self.now)
         if self.outbox:
             await tx.insert_outbox(self.outbox)
+
+    async def _move_closed(self, tx: LedgerTransaction, updates: list[MeterUpdate]) -> None:
+        """Readings of OCPP 1.6 sessions that were closed without a stop: they tell more of the energy than was known then."""
+        registers = {(update.tenant_id, update.session_id): (update.wh, update.ts) for update in updates}
+        changed = []
+        for key, session in (await tx.sessions_by_id(registers)).items():
+            wh, ts = registers[key]
+            if session.status == "incomplete" and wh is not None and ts is not None:
+                self.corrections.watch(session, "MeterValues")
+                fold_late_register(session, wh, ts)
+                changed.append(session)
+        if changed:
+            await tx.update_sessions(changed)
 
     async def _write_corrections(self, tx: LedgerTransaction) -> None:
         corrections = self.corrections.rows()

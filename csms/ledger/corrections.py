@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from csms.clock import Ids
+from csms.domain.facts import changes, facts
 from csms.domain.session_state import SessionState
 from csms.ledger.encoding import encode
 from csms.ledger.port import SessionKey
 from csms.ledger.rows import CorrectionRow
-
-_FACTS: Final = (
-    "status",
-    "id_token",
-    "authorization_status",
-    "start_time",
-    "stop_time",
-    "start_meter_wh",
-    "stop_meter_wh",
-    "energy_wh",
-    "stop_reason",
-)
-"""What a bill is made of."""
 
 
 class Corrections:
@@ -35,22 +23,17 @@ class Corrections:
         """`session` is about to be changed by `cause`. Without effect while it runs."""
         key = (session.tenant_id, session.session_id)
         if session.status != "active" and key not in self._watched:
-            self._watched[key] = (session, _facts(session), cause)
+            self._watched[key] = (session, facts(session), cause)
 
     def changed(self) -> list[SessionState]:
         """The watched sessions whose facts are other ones now."""
-        return [session for session, before, _ in self._watched.values() if _facts(session) != before]
+        return [session for session, before, _ in self._watched.values() if facts(session) != before]
 
     def rows(self) -> list[CorrectionRow]:
         """One for each of `changed`, in its order."""
         rows = []
         for session, before, cause in self._watched.values():
-            after = _facts(session)
-            changes = {name: [before[name], after[name]] for name in _FACTS if before[name] != after[name]}
-            if changes:
-                rows.append(CorrectionRow(session.tenant_id, session.session_id, self._ids.uuid7(), cause, encode(changes)))
+            changed = changes(before, facts(session))
+            if changed:
+                rows.append(CorrectionRow(session.tenant_id, session.session_id, self._ids.uuid7(), cause, encode(changed)))
         return rows
-
-
-def _facts(session: SessionState) -> dict[str, Any]:
-    return {name: getattr(session, name) for name in _FACTS}

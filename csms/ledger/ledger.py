@@ -38,7 +38,9 @@ IN_FLIGHT: Final = 2
 BUSY_RATE: Final = 50.0
 """Operations a second above which the writer lingers for company."""
 
-COMMIT_TIMEOUT_S: Final = 60.0
+COMMIT_TIMEOUTS_S: Final = (15.0, 30.0, 60.0)
+"""Seconds that a commit may take, by attempt; the last value also holds for later ones. The first is short because a database
+whose host is gone without a word never answers; the last is long because one that is merely slow must get on."""
 DEGRADED_AFTER_S: Final = 2.0
 _RATE_WINDOW_S: Final = 0.25
 _BACK_OFF_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0)
@@ -249,7 +251,8 @@ class Ledger:
                 with trio.CancelScope(shield=True) as shield:
                     self._shields.add(shield)
                     try:
-                        outcomes = await self._transaction(operations)
+                        timeout = COMMIT_TIMEOUTS_S[min(attempt, len(COMMIT_TIMEOUTS_S) - 1)]
+                        outcomes = await self._transaction(operations, timeout)
                     finally:
                         self._shields.discard(shield)
                 self._failing = False
@@ -273,12 +276,12 @@ class Ledger:
                 failure.__cause__ = error
                 return [failure]
 
-    async def _transaction(self, operations: Sequence[Operation]) -> list[Any]:
+    async def _transaction(self, operations: Sequence[Operation], timeout: float) -> list[Any]:
         async def work(transaction: LedgerTransaction) -> list[Any]:
             context = BatchContext(self._clock.now(), self._ids, self._tenants, self._transaction_ids)
             return await apply_batch(transaction, context, operations)
 
-        return await self._store.transact(work, timeout=COMMIT_TIMEOUT_S)
+        return await self._store.transact(work, timeout=timeout)
 
     async def _watch(self) -> None:
         """Tell the truth about the store: a commit that hangs counts as failing, and an idle ledger asks by itself."""

@@ -147,8 +147,11 @@ class LedgerTransaction(Protocol):
     async def insert_events(self, rows: Sequence[EventRow]) -> None: ...
 
     # readings
-    async def insert_samples(self, rows: Sequence[SampleRow], updates: Sequence[MeterUpdate]) -> None:
-        """Store readings that are not there yet; move the registers of `updates` on and publish those that brought something."""
+    async def insert_samples(self, rows: Sequence[SampleRow], updates: Sequence[MeterUpdate]) -> list[MeterUpdate]:
+        """Store readings that are not there yet; move the registers of `updates` on and publish those that brought something.
+
+        Gives those with a register that brought something and moved nothing: their session has ended, or knows a later one.
+        """
         ...
 
     async def insert_station_samples(self, rows: Sequence[StationSampleRow]) -> None: ...
@@ -183,6 +186,11 @@ class LedgerTransaction(Protocol):
 
     async def finish_commands(self, ops: Sequence[FinishCommand]) -> list[FinishedCommand | None]:
         """None for those that were not open."""
+        ...
+
+    async def tx_profiles(self, sessions: Sequence[SessionState]) -> dict[SessionKey, list[bytes]]:
+        """The charging profiles that these transactions of 2.1 were given, as payloads of SetChargingProfile: the newest of each
+        id that was not cleared since. None where the station says that it keeps them over a reboot."""
         ...
 
     async def link_remote_starts(self, sessions: Sequence[SessionState]) -> dict[UUID, UUID]:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from csms.domain.operations import ClaimCommand, FinishCommand
 from csms.domain.session_state import SessionState
+from csms.ledger.port import SessionKey
 from csms.ledger.rows import FinishedCommand, OwnCommandRow
 from csms.store.pool import Connection
 from csms.store.unnest import RowType
@@ -51,6 +52,16 @@ _NEW_SESSION: Final = RowType(
         ("lower_token", "text"),
         ("evse_id", "int4"),
         ("remote_start_id", "int8"),
+    )
+)
+
+_RESUMED: Final = RowType(
+    (
+        ("tenant_id", "int4"),
+        ("session_id", "uuid"),
+        ("station_id", "int8"),
+        ("transaction_ref", "text"),
+        ("evse_id", "int4"),
     )
 )
 
@@ -110,6 +121,33 @@ class CommandStatements:
         )
         finished = {row[0]: FinishedCommand(row[1], row[2], row[3]) for row in rows}
         return [finished.get(op.command_id) for op in ops]
+
+    async def tx_profiles(self, sessions: Sequence[SessionState]) -> dict[SessionKey, list[bytes]]:
+        rows = await self.connection.fetch(
+            'SELECT DISTINCT ON (n.tenant_id, n.session_id, p.id COLLATE "C") n.tenant_id, n.session_id, '
+            "jsonb_build_object('evseId', coalesce(c.parameters -> 'evseId', to_jsonb(n.evse_id)), 'chargingProfile', "
+            "c.parameters -> 'chargingProfile' || jsonb_build_object('transactionId', n.transaction_ref))::text "
+            f"FROM {_RESUMED.source('n')} JOIN commands c ON c.tenant_id = n.tenant_id AND c.station_id = n.station_id "
+            "AND c.status = 'accepted' AND c.created_at > now() - interval '30 days' "
+            "AND c.parameters #>> '{chargingProfile,chargingProfilePurpose}' = 'TxProfile' "
+            "AND (c.action = 'SetChargingProfile' AND c.parameters #>> '{chargingProfile,transactionId}' = n.transaction_ref "
+            "OR c.action = 'RequestStartTransaction' AND c.session_id = n.session_id) "
+            "CROSS JOIN LATERAL (SELECT c.parameters #>> '{chargingProfile,id}' AS id) p "
+            "WHERE coalesce(c.parameters -> 'evseId', to_jsonb(n.evse_id)) IS NOT NULL "
+            "AND NOT EXISTS (SELECT FROM commands k WHERE k.tenant_id = n.tenant_id AND k.station_id = n.station_id "
+            "AND k.action = 'ClearChargingProfile' AND k.status = 'accepted' AND k.command_id > c.command_id "
+            "AND coalesce(k.parameters ->> 'chargingProfileId', p.id) = p.id) "
+            "AND NOT EXISTS (SELECT FROM device_variables v WHERE v.tenant_id = n.tenant_id AND v.station_id = n.station_id "
+            "AND v.component = 'SmartChargingCtrlr' AND v.component_instance = '' AND v.evse_id = 0 AND v.connector_id = 0 "
+            "AND v.variable = 'ChargingProfilePersistence' AND v.variable_instance = 'TxProfile' AND v.attribute = 'Actual' "
+            "AND lower(v.value) = 'true') "
+            'ORDER BY n.tenant_id, n.session_id, p.id COLLATE "C", c.command_id DESC',
+            *_RESUMED.parameters((s.tenant_id, s.session_id, s.station_id, s.transaction_ref, s.evse_id) for s in sessions),
+        )
+        found: dict[SessionKey, list[bytes]] = {}
+        for tenant_id, session_id, payload in rows:
+            found.setdefault((tenant_id, session_id), []).append(payload.encode())
+        return found
 
     async def link_remote_starts(self, sessions: Sequence[SessionState]) -> dict[UUID, UUID]:
         """By remoteStartId where the station gave one (2.x), else by token, connector and time (1.6 names no request).

@@ -69,12 +69,12 @@ class SampleStatements:
     learnt: dict[tuple[int, Shape], int]
     """What this transaction interned: it may still be rolled back, so nobody else sees it before the commit."""
 
-    async def insert_samples(self, rows: Sequence[SampleRow], updates: Sequence[MeterUpdate]) -> None:
+    async def insert_samples(self, rows: Sequence[SampleRow], updates: Sequence[MeterUpdate]) -> list[MeterUpdate]:
         await self._intern([(row.tenant_id, row.reading.shape) for row in rows])
         samples = _SAMPLE.parameters((row.tenant_id, row.session_id, *self._columns(row.tenant_id, row.reading)) for row in rows)
         moves = _UPDATE.parameters((u.tenant_id, u.session_id, u.station_id, u.wh, u.ts, u.event.decode()) for u in updates)
         # A repeated message brings nothing new: it moves no register and publishes no event.
-        await self.connection.execute(
+        unmoved = await self.connection.fetch(
             'WITH fresh AS (INSERT INTO samples (tenant_id, session_id, ts, ts_text, context, shape_id, shape, "values", texts) '
             f"SELECT n.tenant_id, n.session_id, n.ts, n.ts_text, n.context, n.shape_id, n.shape, n.numbers::numeric[], {_TEXTS} "
             f"FROM {_SAMPLE.source('n')} WHERE NOT EXISTS (SELECT FROM samples s WHERE s.tenant_id = n.tenant_id "
@@ -89,12 +89,17 @@ class SampleStatements:
             "WHERE x.tenant_id = news.tenant_id AND x.session_id = news.session_id AND x.station_id = news.station_id "
             "AND x.status || '' = 'active' "
             # a clock that once ran ahead must not hold the register for ever
-            "AND news.wh IS NOT NULL AND (x.last_meter_time IS NULL OR least(x.last_meter_time, x.updated_at) <= news.ts)) "
-            "INSERT INTO outbox (tenant_id, type, station_id, session_id, occurred_at, data) "
-            "SELECT news.tenant_id, 'session.meter_values', news.station_id, news.session_id, news.ts, news.event::jsonb FROM news",
+            "AND news.wh IS NOT NULL AND (x.last_meter_time IS NULL OR least(x.last_meter_time, x.updated_at) <= news.ts) "
+            "RETURNING x.session_id), "
+            "told AS (INSERT INTO outbox (tenant_id, type, station_id, session_id, occurred_at, data) "
+            "SELECT n.tenant_id, 'session.meter_values', n.station_id, n.session_id, n.ts, n.event::jsonb FROM news n) "
+            "SELECT session_id FROM news WHERE wh IS NOT NULL AND ts IS NOT NULL "
+            "AND session_id NOT IN (SELECT session_id FROM moved)",
             *samples,
             *moves,
         )
+        left = {row[0] for row in unmoved}
+        return [update for update in updates if update.session_id in left]
 
     async def insert_station_samples(self, rows: Sequence[StationSampleRow]) -> None:
         await self._intern([(row.tenant_id, row.reading.shape) for row in rows])

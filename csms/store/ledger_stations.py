@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 from csms.domain.operations import BootStation, Connected, ConnectStation, DisconnectStation, ReportConnectorStatus, SeenStation
-from csms.ledger.rows import Presence, StationRow
+from csms.ledger.rows import GoneStation, Presence, StationRow
 from csms.store.pool import Connection
 from csms.store.unnest import RowType
 
@@ -104,7 +105,8 @@ class StationStatements:
             f"FROM {_CONNECT.source('c')} WHERE s.tenant_id = c.tenant_id AND lower(s.identity) = lower(c.identity) "
             "AND s.identity = c.identity AND (c.station_id = 0 OR s.station_id = c.station_id) "
             "AND s.password_hash IS NOT DISTINCT FROM c.password_hash AND s.retired_at IS NULL "
-            "RETURNING s.tenant_id, s.identity, s.station_id, s.connection_epoch, s.registration, s.vendor, s.model",
+            "RETURNING s.tenant_id, s.identity, s.station_id, s.connection_epoch, s.registration, s.vendor, s.model, "
+            "s.call_timeout_s, s.offline_epoch = s.connection_epoch - 1 AS was_offline",
             *_CONNECT.parameters(
                 (
                     op.tenant_id,
@@ -134,6 +136,8 @@ class StationStatements:
                     key in created,
                     row["vendor"],
                     row["model"],
+                    row["call_timeout_s"],
+                    row["was_offline"],
                 )
             )
         return outcomes
@@ -191,6 +195,28 @@ class StationStatements:
         )
         await self.connection.execute("DELETE FROM gateway_processes WHERE seen_at < now() - interval '1 day'")
         return Presence([(row["tenant_id"], row["station_id"]) for row in rows], back, overtaken)
+
+    async def tell_offline(self, after: timedelta, limit: int) -> list[GoneStation]:
+        rows = await self.connection.fetch(
+            "WITH gone AS (SELECT tenant_id, station_id FROM stations WHERE connected_process IS NULL "
+            "AND offline_epoch < connection_epoch AND disconnected_at < now() - $1::interval "
+            "ORDER BY tenant_id, station_id LIMIT $2 FOR UPDATE SKIP LOCKED) "
+            "UPDATE stations s SET offline_epoch = s.connection_epoch FROM gone "
+            "WHERE s.tenant_id = gone.tenant_id AND s.station_id = gone.station_id "
+            "RETURNING s.tenant_id, s.station_id, s.connection_epoch, s.disconnected_at",
+            after,
+            limit,
+        )
+        return sorted(GoneStation(*row) for row in rows)
+
+    async def tell_online(self, keys: Collection[tuple[int, int]]) -> list[tuple[int, int]]:
+        rows = await self.connection.fetch(
+            "UPDATE stations s SET offline_epoch = s.connection_epoch - 1 "
+            f"FROM {_STATION_KEY.source('k')} WHERE s.tenant_id = k.tenant_id AND s.station_id = k.station_id "
+            "AND s.connected_process IS NOT NULL AND s.offline_epoch = s.connection_epoch RETURNING s.tenant_id, s.station_id",
+            *_STATION_KEY.parameters(sorted(keys)),
+        )
+        return sorted((row[0], row[1]) for row in rows)
 
     async def lock_stations(self, keys: Collection[tuple[int, int]]) -> dict[tuple[int, int], StationRow]:
         rows = await self.connection.fetch(

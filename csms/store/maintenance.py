@@ -1,22 +1,33 @@
-"""What the database needs from time to time: partitions made ahead, abandoned commands closed, old events dropped."""
+"""What the database needs from time to time: partitions made ahead, abandoned commands closed, what is past its time dropped."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import asyncpg
 import structlog
 import trio
 
+from csms.health import HealthRegistry
 from csms.store.command_records import close_abandoned
-from csms.store.partitions import ensure_partitions
+from csms.store.metrics import DEFAULT_ROWS, MONTHS_AHEAD, PARTITIONS_OVERDUE
+from csms.store.partitions import PARTITIONED, empty_defaults, ensure_partitions, find_strays, list_partitions, month_start
 from csms.store.pool import Connection, Database, StoreUnavailable, run_with_owner
+from csms.store.retention import Postponed, apply_retention
 
 log = structlog.get_logger()
 
 COMMANDS_EVERY_S: Final = 10.0
-OWNER_WORK_EVERY_S: Final = 3600.0
+FIRST_OWNER_WORK_S: Final = 10.0
+OWNER_WORK_EVERY_S: Final = 600.0
+OWNER_WORK_TIMEOUT_S: Final = 600.0
+RETENTION_BUDGET_S: Final = 240.0
+"""How long a round deletes before it looks after the other things again."""
+OVERDUE: Final = timedelta(days=3)
+"""How long a partition may stay past its time until somebody should look at it."""
 OUTBOX_KEPT_DAYS: Final = 14
 """How far back a reader of events may fall behind."""
 OUTBOX_PATIENCE: Final = 6
@@ -25,42 +36,107 @@ QUARANTINE_KEPT_DAYS: Final = 90
 """How long a quarantined message is kept after it was resolved."""
 
 _CHUNK: Final = 5_000
+_TOLD: Final = 5
+_LOCK_KEY: Final = 0x6373_6D75  # "csmu": one process does the upkeep; "csms" is that of the migrations
 
 
-async def maintain(dsn: str, gateway: Database, *, call_timeout_s: int) -> None:
+async def maintain(dsn: str, gateway: Database, *, call_timeout_s: int, health: HealthRegistry) -> None:
     """Run until cancelled. A store that is away is tried again at the next turn."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_close_commands, gateway, call_timeout_s)
+        nursery.start_soon(_keep_house, dsn, health)
 
+
+async def _close_commands(gateway: Database, call_timeout_s: int) -> None:
     async def abandon(conn: Connection) -> int:
         return await close_abandoned(conn, call_timeout_s)
 
-    next_owner_work = trio.current_time()
     while True:
         await trio.sleep(COMMANDS_EVERY_S)
         try:
             closed = await gateway.unit(abandon)
-            if closed:
-                log.info("commands.abandoned", count=closed)
-            if trio.current_time() >= next_owner_work:
-                next_owner_work = trio.current_time() + OWNER_WORK_EVERY_S
-                # apart, so that one that fails does not keep the other from its work
-                for work in (_make_partitions, _prune):
-                    await _as_owner(dsn, work)
         except StoreUnavailable as error:
             log.warning("maintenance.postponed", error=str(error))
+            continue
+        if closed:
+            log.info("commands.abandoned", count=closed)
 
 
-async def _as_owner(dsn: str, work: Callable[[Connection], Awaitable[None]]) -> None:
-    try:
-        await run_with_owner(dsn, work, timeout=600)
-    except asyncpg.PostgresError:
-        # partitions are made months ahead: an operator has time to look at this
-        log.exception("maintenance.failed")
+async def _keep_house(dsn: str, health: HealthRegistry) -> None:
+    """What only the owner may do. Of several processes one does it; all of them look and tell how things stand."""
+    await trio.sleep(FIRST_OWNER_WORK_S)
+    while True:
+        pause = OWNER_WORK_EVERY_S
+        try:
+            finished = await run_with_owner(dsn, partial(_owner_work, health=health), timeout=OWNER_WORK_TIMEOUT_S)
+            if not finished:
+                pause = FIRST_OWNER_WORK_S
+        except StoreUnavailable as error:
+            log.warning("maintenance.postponed", error=str(error))
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            # partitions are made months ahead: an operator has time to look at this
+            log.exception("maintenance.failed")
+            health.report("retention", "degraded", f"the upkeep of the database failed: {error}")
+        await trio.sleep(pause)
 
 
-async def _make_partitions(conn: Connection) -> None:
-    made = await ensure_partitions(conn)
-    if made:
-        log.info("partitions.made", names=made)
+async def _owner_work(conn: Connection, health: HealthRegistry) -> bool:
+    """One round; False when there is more to do than fits into one."""
+    finished = True
+    if await conn.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK_KEY):  # let go with the connection
+        made = await ensure_partitions(conn)
+        if made:
+            log.info("partitions.made", names=made)
+        outcome = await apply_retention(conn, budget_s=RETENTION_BUDGET_S)
+        # after the deletions: what is past anyway need not be moved
+        await empty_defaults(conn)
+        if outcome.dropped or outcome.deleted:
+            log.info("retention.applied", dropped=outcome.dropped, deleted=outcome.deleted, finished=outcome.finished)
+        await _tell_overdue(conn, outcome.postponed, health)
+        await _prune(conn)
+        finished = outcome.finished
+    else:
+        health.report("retention", "ok", "another process looks after it")
+    await _tell_partitions(conn, health)
+    return finished
+
+
+async def _tell_overdue(conn: Connection, postponed: Sequence[Postponed], health: HealthRegistry) -> None:
+    now: datetime = await conn.fetchval("SELECT now()")
+    overdue = [p for p in postponed if p.due < now - OVERDUE]
+    PARTITIONS_OVERDUE.set(len(overdue))
+    for partition in postponed:
+        log.info("retention.drop_postponed", name=partition.name, due=partition.due.isoformat(), reason=partition.reason)
+    if overdue:
+        told = "; ".join(f"{p.name} should be gone since {p.due:%Y-%m-%d}: {p.reason}" for p in overdue[:_TOLD])
+        health.report("retention", "degraded", told)
+    else:
+        health.report("retention", "ok")
+
+
+async def _tell_partitions(conn: Connection, health: HealthRegistry) -> None:
+    """Whether rows find the partition of their month: in the health, the metrics and, when they do not, the log."""
+    now: datetime = await conn.fetchval("SELECT now()")
+    faults = []
+    for table in PARTITIONED:
+        ahead = 0
+        present = {partition.begins for partition in await list_partitions(conn, table)}
+        while month_start(now.year, now.month + ahead + 1) in present:
+            ahead += 1
+        MONTHS_AHEAD.labels(table).set(ahead)
+        if not ahead:
+            faults.append(f"{table} has no partition for the next month")
+        strays = await find_strays(conn, table)
+        DEFAULT_ROWS.labels(table).set(strays.rows)
+        if strays.oldest is not None and strays.newest is not None:
+            faults.append(
+                f"{table}_default holds {strays.rows} rows of sessions of {strays.oldest:%Y-%m-%d} to {strays.newest:%Y-%m-%d}"
+            )
+    if faults:
+        log.error("partitions.faulty", faults=faults)
+        health.report("partitions", "degraded", "; ".join(faults))
+    else:
+        health.report("partitions", "ok")
 
 
 async def _prune(conn: Connection) -> None:
@@ -73,13 +149,14 @@ async def _prune(conn: Connection) -> None:
 async def prune_outbox(conn: Connection, days: int) -> int:
     """Delete the oldest events past their time, at most one chunk (each in a short transaction); gives their number.
 
-    What a sink has not taken yet stays for `OUTBOX_PATIENCE` times as long.
+    What a sink has not taken yet stays for `OUTBOX_PATIENCE` times as long. The search begins where the readers begin: the brin
+    index on the time of recording finds everything in a table whose space is used again and again.
     """
     done = await conn.fetchval(
-        "WITH old AS (SELECT tenant_id, id FROM outbox o WHERE recorded_at < now() - make_interval(days => $1) "
-        "AND (recorded_at < now() - make_interval(days => $1 * $3) "
-        "OR NOT EXISTS (SELECT FROM outbox_readers r WHERE (r.xid, r.id) < (o.xid, o.id))) LIMIT $2), "
-        "gone AS (DELETE FROM outbox o USING old WHERE o.tenant_id = old.tenant_id AND o.id = old.id RETURNING 1) "
+        "WITH oldest AS (SELECT ctid, xid, id, recorded_at FROM outbox ORDER BY xid, id LIMIT $2), "
+        "gone AS (DELETE FROM outbox WHERE ctid = ANY(ARRAY(SELECT o.ctid FROM oldest o "
+        "WHERE o.recorded_at < now() - make_interval(days => $1) AND (o.recorded_at < now() - make_interval(days => $1 * $3) "
+        "OR NOT EXISTS (SELECT FROM outbox_readers r WHERE (r.xid, r.id) < (o.xid, o.id))))) RETURNING 1) "
         "SELECT count(*) FROM gone",
         days,
         _CHUNK,

@@ -105,6 +105,9 @@ class Database:
                 raise  # the driver refuses what it was given: a fault of the statement or of a row, not of the store
             if connection is not None:
                 _drop(connection)
+                if isinstance(error, TimeoutError):
+                    # perhaps its host is gone without a word: the idle ones would cost a time-out each
+                    await self._pool.expire_connections()
             if isinstance(error, asyncio.CancelledError):
                 raise
             raise StoreUnavailable(str(error) or type(error).__name__) from error
@@ -163,12 +166,14 @@ async def open_store(
         pools.append(pool)
         return Database(thread, pool, away)
 
+    async def close_pool(pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        try:
+            await asyncio.wait_for(pool.close(), 5)
+        except (TimeoutError, asyncpg.InterfaceError):
+            pool.terminate()
+
     async def close_pools() -> None:
-        for pool in pools:
-            try:
-                await asyncio.wait_for(pool.close(), 5)
-            except (TimeoutError, asyncpg.InterfaceError):
-                pool.terminate()
+        await asyncio.gather(*map(close_pool, pools))
 
     try:
         yield Store(

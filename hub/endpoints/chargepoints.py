@@ -25,6 +25,14 @@ StationPassword = Annotated[
         min_length=16, max_length=64, pattern=r"^[\x21-\x7e]+\Z", description="16 to 64 printable characters; OCPP takes up to 40"
     ),
 ]
+CallTimeout = Annotated[
+    int,
+    Meta(
+        ge=5,
+        le=300,
+        description="Seconds in which it answers a command, from its next connection on; null: as the server's setting says",
+    ),
+]
 ConnectorType = Annotated[str, Meta(min_length=1, max_length=40, description="For example cType2, cCCS2, cG105")]
 Wanted = Literal["accepted", "pending", "rejected"]
 
@@ -64,6 +72,7 @@ class ChargePointChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     password: StationPassword | UnsetType | None = UNSET
     generate_password: bool = False
     registration: Wanted | UnsetType = UNSET
+    call_timeout_s: CallTimeout | UnsetType | None = UNSET
     connectors: Connectors = []
 
 
@@ -95,6 +104,7 @@ class ChargePoint(msgspec.Struct, kw_only=True):
     meter_serial_number: str | None
     booted_at: datetime | None
     boot_reason: str | None
+    call_timeout_s: int | None
     station_status: str | None
     station_error_code: str | None
     connectors: list[Connector]
@@ -178,6 +188,8 @@ async def change_charge_point(call: Call[NoQuery, ChargePointChange]) -> Answer:
         set_password=sets_password,
         password=password,
         admission=None if isinstance(registration, UnsetType) else _ADMISSION[registration],
+        set_call_timeout=given(body.call_timeout_s),
+        call_timeout_s=body.call_timeout_s if isinstance(body.call_timeout_s, int) else None,
     )
 
     async def save(conn: Connection) -> tuple[int, UUID | None] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from csms.bus import BusUnavailable
 from csms.domain.tolerance import Validation
@@ -23,6 +23,8 @@ from hub.services import Hub
 
 Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z", description="ISO 4217")]
 HeartbeatInterval = Annotated[int, Meta(ge=10, le=86400, description="Seconds between the heartbeats of a station")]
+SamplesKept = Annotated[int, Meta(ge=7, le=36500, description="Days that meter readings are kept; null: for ever")]
+EventsKept = Annotated[int, Meta(ge=30, le=36500, description="Days that events of sessions and stations are kept; null: for ever")]
 
 
 class TenantConfigChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -36,6 +38,8 @@ class TenantConfigChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=Tru
     time_zone: TimeZone | None = None
     currency: Currency | None = None
     heartbeat_interval_s: HeartbeatInterval | None = None
+    samples_kept_days: SamplesKept | UnsetType | None = UNSET
+    events_kept_days: EventsKept | UnsetType | None = UNSET
 
     def change(self) -> TenantChange:
         check_time_zone(self.time_zone)
@@ -48,6 +52,8 @@ class TenantConfigChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=Tru
             self.time_zone,
             self.currency,
             self.heartbeat_interval_s,
+            self.samples_kept_days,
+            self.events_kept_days,
         )
 
 
@@ -174,7 +180,9 @@ ROUTES = (
             "`unknown_tokens`: whether a token that is not known may charge. `allow_unauthenticated`: whether stations "
             "without a password may connect, for laboratories and private networks. `validation`: whether a billing message "
             "is taken when only members that do not matter break its schema (`tolerant`), or refused (`strict`); either way "
-            "it is kept in quarantine, and tolerance rules come first. Settings that are not named stay."
+            "it is kept in quarantine, and tolerance rules come first. `samples_kept_days` and `events_kept_days`: how long meter "
+            "readings and events are kept, counted from the begin of their session, null for ever; sessions themselves always "
+            "stay. Settings that are not named stay."
         ),
     ),
 )

@@ -26,7 +26,7 @@ from gateway.replay import ReplayCache
 def acknowledge_before_commit() -> Iterator[None]:
     """Answers leave when the statements have run, not when the transaction has committed."""
 
-    async def transaction(self: Ledger, operations: Sequence[Any]) -> list[Any]:
+    async def transaction(self: Ledger, operations: Sequence[Any], timeout: float) -> list[Any]:
         done = trio.Event()
         outcomes: list[Any] = []
 
@@ -38,7 +38,7 @@ def acknowledge_before_commit() -> Iterator[None]:
 
         async def commit() -> None:
             try:
-                await self._store.transact(work, timeout=60)
+                await self._store.transact(work, timeout=timeout)
             except StoreUnavailable:
                 done.set()
 

@@ -54,7 +54,7 @@ async def list_tenants(conn: Connection, after_slug: str, limit: int) -> list[Te
     """All tenants of the installation in the order of their slugs: for platform administrators only."""
     rows = await conn.fetch(
         "SELECT slug AS id, name, onboarding, unknown_tokens, allow_unauthenticated, validation, time_zone, currency, "
-        "heartbeat_interval_s, created_at, updated_at FROM auth_tenants($1, $2)",
+        "heartbeat_interval_s, samples_kept_days, events_kept_days, created_at, updated_at FROM auth_tenants($1, $2)",
         after_slug,
         limit,
     )

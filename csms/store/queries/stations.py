@@ -24,7 +24,7 @@ _STATION: Final = (
     "s.firmware_version, s.iccid, s.imsi, s.meter_type, s.meter_serial AS meter_serial_number, s.ocpp_version, "
     "s.registration, s.admission, s.password_hash IS NOT NULL AS has_password, s.security_profile, "
     f"{ONLINE} AS online, s.last_seen_at AS last_seen, s.connected_at, s.disconnected_at, s.remote_address, s.booted_at, "
-    "s.boot_reason, s.seen_on_wire, s.created_at, s.updated_at"
+    "s.boot_reason, s.call_timeout_s, s.seen_on_wire, s.created_at, s.updated_at"
 )
 
 
@@ -72,6 +72,7 @@ class Station(msgspec.Struct, frozen=True):
     remote_address: str | None
     booted_at: datetime | None
     boot_reason: str | None
+    call_timeout_s: int | None
     seen_on_wire: bool
     created_at: datetime
     updated_at: datetime
@@ -108,6 +109,8 @@ class StationChange(msgspec.Struct, frozen=True):
     set_password: bool = False
     password: StoredPassword | None = None
     admission: Admission | None = None
+    set_call_timeout: bool = False
+    call_timeout_s: int | None = None
 
 
 async def list_stations(conn: Connection, tenant_id: int, after: str, limit: int, wanted: StationFilter) -> list[Station]:
@@ -192,7 +195,8 @@ async def change_station(conn: Connection, tenant_id: int, identity: str, change
         "password_scheme = CASE WHEN $7 THEN $8 ELSE password_scheme END, "
         "password_hash = CASE WHEN $7 THEN $9::bytea ELSE password_hash END, "
         "password_salt = CASE WHEN $7 THEN $10::bytea ELSE password_salt END, "
-        "admission = coalesce($11, admission), registration = coalesce($12, registration), updated_at = now() "
+        "admission = coalesce($11, admission), registration = coalesce($12, registration), "
+        "call_timeout_s = CASE WHEN $13 THEN $14::smallint ELSE call_timeout_s END, updated_at = now() "
         "WHERE tenant_id = $1 AND lower(identity) = lower($2) AND identity = $2 AND retired_at IS NULL RETURNING station_id",
         tenant_id,
         identity,
@@ -204,6 +208,8 @@ async def change_station(conn: Connection, tenant_id: int, identity: str, change
         *_password_columns(change.password),
         change.admission,
         registration,
+        change.set_call_timeout,
+        change.call_timeout_s,
     )
     return station_id
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
+from msgspec import UnsetType
 
 from csms.domain.tolerance import Validation
 from csms.store.pool import Connection
@@ -26,12 +27,16 @@ class Tenant(msgspec.Struct, frozen=True):
     time_zone: str
     currency: str
     heartbeat_interval_s: int
+    samples_kept_days: int | None
+    """Days that meter readings are kept, from the begin of their session; None: for ever."""
+    events_kept_days: int | None
+    """The same for the events of sessions and stations."""
     created_at: datetime
     updated_at: datetime
 
 
 class TenantChange(msgspec.Struct, frozen=True):
-    """New settings; None leaves one as it is."""
+    """New settings; None leaves one as it is, and UNSET where None is a setting."""
 
     name: str | None
     onboarding: Onboarding | None
@@ -41,12 +46,14 @@ class TenantChange(msgspec.Struct, frozen=True):
     time_zone: str | None
     currency: str | None
     heartbeat_interval_s: int | None
+    samples_kept_days: int | UnsetType | None
+    events_kept_days: int | UnsetType | None
 
 
 async def get_tenant(conn: Connection, tenant_id: int) -> Tenant:
     row = await conn.fetchrow(
         "SELECT slug AS id, name, onboarding, unknown_tokens, allow_unauthenticated, validation, time_zone, currency, "
-        "heartbeat_interval_s, created_at, updated_at FROM tenants WHERE tenant_id = $1",
+        "heartbeat_interval_s, samples_kept_days, events_kept_days, created_at, updated_at FROM tenants WHERE tenant_id = $1",
         tenant_id,
     )
     if row is None:
@@ -55,12 +62,22 @@ async def get_tenant(conn: Connection, tenant_id: int) -> Tenant:
 
 
 async def change_tenant(conn: Connection, tenant_id: int, change: TenantChange) -> Tenant:
+    *settings, samples, events = msgspec.structs.astuple(change)
     await conn.execute(
         "UPDATE tenants SET name = coalesce($2, name), onboarding = coalesce($3, onboarding), "
         "unknown_tokens = coalesce($4, unknown_tokens), allow_unauthenticated = coalesce($5, allow_unauthenticated), "
         "validation = coalesce($6, validation), time_zone = coalesce($7, time_zone), currency = coalesce($8, currency), "
-        "heartbeat_interval_s = coalesce($9, heartbeat_interval_s), updated_at = now() WHERE tenant_id = $1",
+        "heartbeat_interval_s = coalesce($9, heartbeat_interval_s), "
+        "samples_kept_days = CASE WHEN $10 THEN $11 ELSE samples_kept_days END, "
+        "events_kept_days = CASE WHEN $12 THEN $13 ELSE events_kept_days END, updated_at = now() WHERE tenant_id = $1",
         tenant_id,
-        *msgspec.structs.astuple(change),
+        *settings,
+        *_given(samples),
+        *_given(events),
     )
     return await get_tenant(conn, tenant_id)
+
+
+def _given(value: int | UnsetType | None) -> tuple[bool, int | None]:
+    """Whether there is a new value, and which."""
+    return (False, None) if isinstance(value, UnsetType) else (True, value)

@@ -173,7 +173,7 @@ async def test_onboarding_has_a_cap_per_tenant(database: str, monkeypatch: pytes
         assert await site.refusal("N0") == 101, "known stations are not concerned"
 
 
-async def test_handshakes_get_503_while_the_store_is_away(database: str) -> None:
+async def test_d2_handshakes_get_503_while_the_store_is_away(database: str) -> None:
     async with running(database) as site:
         site.ledger.away = True
         answer = await site.answer("CP1")

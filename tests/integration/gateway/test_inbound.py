@@ -49,7 +49,7 @@ class Broken:
         return self._behind.read_result(action, payload)
 
 
-async def test_a_pipelining_station_is_answered_in_order(database: str) -> None:
+async def test_t3_a_pipelining_station_is_answered_in_order(database: str) -> None:
     async with running(database) as site, site.station() as station:
         await station.boot()
         for number in range(40):
@@ -58,7 +58,7 @@ async def test_a_pipelining_station_is_answered_in_order(database: str) -> None:
         assert [(await station.receive())[1] for _ in range(40)] == [f"n{number}" for number in range(40)]
 
 
-async def test_33_calls_in_one_segment(database: str) -> None:
+async def test_t3_33_calls_in_one_segment(database: str) -> None:
     async with running(database) as site, await site.raw() as stream:
         await become_station(stream, "CP1")
         calls = [
@@ -77,71 +77,6 @@ async def test_calls_behind_a_boot_see_its_outcome(database: str) -> None:
         await station.send([2, "b", "Heartbeat", {}])
         assert (await station.receive())[2]["status"] == "Accepted"
         assert (await station.receive())[0:2] == [3, "b"]
-
-
-async def test_a_repeat_is_answered_equally_and_done_once(database: str) -> None:
-    async with running(database) as site:
-        async with site.station() as station:
-            await station.boot()
-            first = await station.call("StartTransaction", START, "same")
-        async with site.station() as station:
-            assert await station.call("StartTransaction", START, "same") == first
-            done = [operation for operation in site.ledger.submitted if isinstance(operation, StartTransaction)]
-            assert len(done) == 1, "the memory of answers outlives a connection"
-            again = await station.call("StartTransaction", START, "other id")
-            assert again[2] == first[2], "content decides"
-        assert len(await site.rows("SELECT * FROM sessions")) == 1
-
-
-async def test_a_used_id_with_other_content_is_a_new_message(database: str) -> None:
-    async with running(database) as site, site.station() as station:
-        await station.boot()
-        await station.call("StatusNotification", STATUS, "x")
-        await station.call("StatusNotification", STATUS | {"status": "Charging"}, "x")
-        (connector,) = await site.rows("SELECT * FROM connectors WHERE connector_id = 1")
-        assert connector["status"] == "Charging"
-
-
-async def test_a_fresh_answer_is_made_for_a_repeated_heartbeat(database: str) -> None:
-    async with running(database) as site, site.station() as station:
-        await station.boot()
-        first = await station.call("Heartbeat", {}, "x")
-        await trio.sleep(0.01)
-        second = await station.call("Heartbeat", {}, "x")
-        assert first[2]["currentTime"] < second[2]["currentTime"]
-
-
-async def test_an_id_in_use_with_the_same_content_is_answered_once(database: str) -> None:
-    async with running(database) as site, site.station() as station:
-        await station.boot()
-        site.ledger.held = True
-        for _ in range(3):
-            await station.send([2, "x", "StartTransaction", START])
-        await station.send([2, "x", "StartTransaction", START | {"meterStart": 1}])
-        frame = await station.receive()
-        assert frame[0:3] == [4, "x", "GenericError"], "row 8"
-        site.ledger.release()
-        assert (await station.receive())[0:2] == [3, "x"]
-        assert await station.silent()
-        assert sum(isinstance(operation, StartTransaction) for operation in site.ledger.submitted) == 1
-
-
-async def test_the_newest_connection_gets_the_answer_that_is_owed(database: str) -> None:
-    async with running(database) as site:
-        async with site.station() as station:
-            await station.boot()
-            site.ledger.held = True
-            await station.send([2, "start", "StartTransaction", START])
-            await wait_for(site, StartTransaction)
-        site.ledger.held = False  # let the newcomer in; what was held stays so
-        async with site.station() as station:
-            await station.send([2, "start", "StartTransaction", START])
-            assert await station.silent()
-            site.ledger.release()
-            frame = await station.receive()
-            assert frame[0:2] == [3, "start"]
-            assert await station.silent()
-        assert len(await site.rows("SELECT * FROM sessions")) == 1
 
 
 async def test_a_failing_handler_answers_with_an_id_only_and_harms_nobody(database: str) -> None:
@@ -216,7 +151,7 @@ async def test_other_invalid_calls_are_answered_at_once(database: str) -> None:
         assert len(site.ledger.waiting) == 0
 
 
-async def test_reading_stops_while_the_ledger_is_full(database: str) -> None:
+async def test_t3_reading_stops_while_the_ledger_is_full(database: str) -> None:
     async with running(database) as site, site.station() as station, site.station("other") as other:
         await station.boot()
         await other.boot()
@@ -238,7 +173,7 @@ async def test_reading_stops_while_the_ledger_is_full(database: str) -> None:
             assert (await station.receive())[0:2] == [3, f"h{number}"]
 
 
-async def test_a_held_authorize_is_refused_in_time_and_heartbeats_go_on(database: str) -> None:
+async def test_d2_a_held_authorize_is_refused_in_time_and_heartbeats_go_on(database: str) -> None:
     async with running(database, hold_authorize_s=1) as site, site.station() as station:
         await station.boot()
         site.ledger.held = True
@@ -251,7 +186,7 @@ async def test_a_held_authorize_is_refused_in_time_and_heartbeats_go_on(database
         assert sum(isinstance(operation, Authorize) for operation in site.ledger.submitted) == 2
 
 
-async def test_a_held_transaction_message_closes_the_station_without_an_answer(database: str) -> None:
+async def test_d2_a_held_transaction_message_closes_the_station_without_an_answer(database: str) -> None:
     async with running(database, hold_transaction_s=1) as site:
         async with site.station() as station:
             await station.boot()

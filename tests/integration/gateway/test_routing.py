@@ -77,7 +77,7 @@ async def test_flapping_live_clients_are_damped(database: str) -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_a_dead_station_is_offline_soon(database: str) -> None:
+async def test_l3_a_dead_station_is_pinged_and_closed(database: str) -> None:
     async with running(database, ping_interval_s=1, pong_timeout_s=1) as site, await site.raw() as dead:
         await frames.become_station(dead, "dead")
         async with site.station("live") as live:
@@ -91,7 +91,7 @@ async def test_a_dead_station_is_offline_soon(database: str) -> None:
             assert [tuple(row.values()) for row in rows] == [("dead", False), ("live", True)]
 
 
-async def test_nobody_is_closed_for_silence_while_the_store_is_away(database: str) -> None:
+async def test_l3_nobody_is_closed_for_silence_while_the_store_is_away(database: str) -> None:
     async with running(database, ping_interval_s=1, pong_timeout_s=1) as site, await site.raw() as quiet:
         await frames.become_station(quiet, "CP1")
         site.ledger.away = True

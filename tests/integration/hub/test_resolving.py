@@ -11,12 +11,10 @@ from typing import Any
 import pytest
 import trio
 
-from csms.domain import facts
 from csms.domain.metering import Channel, Reading
 from csms.domain.operations import RecordTransactionEvent, StopTransaction
 from csms.domain.session_flags import DOUBTS, FLAGS
 from csms.domain.times import parse_station_time
-from csms.ledger import corrections as corrections_of_the_ledger
 from csms.store import Connection
 from csms.store.pool import run_with_owner
 from csms.store.queries import sessions
@@ -513,10 +511,6 @@ def test_every_flag_is_known() -> None:
     assert len(used) > 8
     assert used <= set(FLAGS)
     assert set(DOUBTS) <= set(FLAGS)
-
-
-def test_a_correction_by_hand_compares_what_the_ledger_compares() -> None:
-    assert facts.FACTS == corrections_of_the_ledger._FACTS
 
 
 async def test_events_by_hand_are_like_those_of_the_ledger(hub: RunningHub, field: Field, boss: Person) -> None:

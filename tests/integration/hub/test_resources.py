@@ -133,7 +133,7 @@ async def test_events_are_followed_with_the_cursor(hub: RunningHub, field: Field
     assert first["items"][0]["tenant"] == "north"
     assert first["items"][0]["charge_point_id"] == "CP-1"
     rest = (await boss.get("/api/v1/events", params={"cursor": first["next_cursor"]})).json()
-    assert rest["items"] == []
+    assert [event["type"] for event in rest["items"]] == ["station.online"]
     # a cursor belongs to its list: this one to that without a filter
     refused = await boss.get("/api/v1/events", params={"cursor": rest["next_cursor"], "type": "session.started"})
     assert refused.json()["errors"][0]["field"] == "cursor"

@@ -243,7 +243,12 @@ async def test_stations_of_a_process_that_was_only_slow_are_connected_again(benc
         (row,) = await bench.rows("SELECT connected_process FROM stations")
         assert row["connected_process"] == holder
     events = await bench.rows("SELECT type FROM outbox ORDER BY xid, id")
-    assert [event["type"] for event in events] == ["station.connected", "station.disconnected", "station.connected"]
+    assert [event["type"] for event in events] == [
+        "station.connected",
+        "station.online",
+        "station.disconnected",
+        "station.connected",
+    ]
 
 
 async def test_a_command_is_claimed_once_by_the_newest_epoch_and_finished_once(bench: Bench) -> None:

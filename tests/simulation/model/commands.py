@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -11,46 +11,44 @@ import msgspec
 
 from csms.domain.operations import ClaimCommand, FinishCommand
 from csms.domain.session_state import SessionState
+from csms.ledger.port import SessionKey, StationKey
 from csms.ledger.rows import FinishedCommand, OwnCommandRow
 from csms.store.ledger_commands import OWN_OPEN_MAX
 from tests.simulation.model.rows import Command, Station
-from tests.simulation.model.statements import Statements
+from tests.simulation.model.statements import Statements, statement
 
 _STARTS = ("RemoteStartTransaction", "RequestStartTransaction")
 
 
 class CommandStatements(Statements):
+    @statement
     async def claim_commands(self, ops: Sequence[ClaimCommand]) -> list[bool]:
-        await self.step("claim_commands")
         outcomes: list[bool] = []
         for op in ops:
-            command: Command | None = await self.tx.locked("commands", (op.tenant_id, op.command_id))
             station: Station | None = self.tx.get("stations", (op.tenant_id, op.station_id))
-            claimed = (
-                command is not None
-                and station is not None
-                and station.connection_epoch == op.epoch
-                and (
-                    (command.status == "queued" and command.expires_at > self.tx.now)
-                    or (command.status == "sent" and command.epoch == op.epoch)
-                )
-            )
-            if claimed and command is not None:
+            newest = station is not None and station.connection_epoch == op.epoch
+            key = (op.tenant_id, op.command_id)
+            command = await self.tx.to_update("commands", key, self._claimable(op.epoch)) if newest else None
+            if command is not None:
                 command.status, command.sent_at, command.epoch = "sent", self.tx.now, op.epoch
                 command.action, command.reference = op.action, op.reference
-                self.tx.put("commands", (op.tenant_id, op.command_id), command)
-            outcomes.append(claimed)
+                self.tx.put("commands", key, command)
+            outcomes.append(command is not None)
         return outcomes
 
+    def _claimable(self, epoch: int) -> Callable[[Command], bool]:
+        return lambda command: (
+            (command.status == "queued" and command.expires_at > self.tx.now)
+            or (command.status == "sent" and command.epoch == epoch)
+        )
+
+    @statement
     async def insert_commands(self, rows: Sequence[OwnCommandRow]) -> None:
-        await self.step("insert_commands")
-        open_before: dict[tuple[int, int], int] = {}
-        for command in self.tx.rows("commands"):
-            if command.status in ("queued", "sent"):
-                station = (command.tenant_id, command.station_id)
-                open_before[station] = open_before.get(station, 0) + 1
+        stations = {(row.tenant_id, row.station_id) for row in rows}
+        # the rows of one statement do not see each other
+        full = {station for station in stations if self._open_commands(station) >= OWN_OPEN_MAX}
         for r in rows:
-            if open_before.get((r.tenant_id, r.station_id), 0) < OWN_OPEN_MAX:
+            if (r.tenant_id, r.station_id) not in full:
                 command = Command(
                     r.tenant_id,
                     r.command_id,
@@ -65,12 +63,15 @@ class CommandStatements(Statements):
                 )
                 self.tx.put("commands", (r.tenant_id, r.command_id), command)
 
+    def _open_commands(self, station: StationKey) -> int:
+        return len([command for _, command in self.tx.group("commands", station) if command.status in ("queued", "sent")])
+
+    @statement
     async def finish_commands(self, ops: Sequence[FinishCommand]) -> list[FinishedCommand | None]:
-        await self.step("finish_commands")
         outcomes: list[FinishedCommand | None] = []
         for op in ops:
-            command: Command | None = await self.tx.locked("commands", (op.tenant_id, op.command_id))
-            if command is None or command.status not in ("queued", "sent", "unknown"):
+            command: Command | None = await self.tx.to_update("commands", (op.tenant_id, op.command_id), _is_open)
+            if command is None:
                 outcomes.append(None)
                 continue
             command.status, command.result, command.error = op.status, op.result, op.error
@@ -79,27 +80,63 @@ class CommandStatements(Statements):
             outcomes.append(FinishedCommand(command.action, command.requested_by, command.session_id))
         return outcomes
 
+    @statement
     async def link_remote_starts(self, sessions: Sequence[SessionState]) -> dict[UUID, UUID]:
-        await self.step("link_remote_starts")
         linked: dict[UUID, UUID] = {}
         for session in sessions:
-            fitting = [command for command in self.tx.rows("commands") if self._caused(command, session)]
+            of_station = self.tx.group("commands", (session.tenant_id, session.station_id))
+            fitting = [command for _, command in of_station if self._caused(command, session)]
             if not fitting:
                 continue
             if session.remote_start_id is None:
                 cause = min(fitting, key=lambda c: c.sent_at)
             else:
                 cause = max(fitting, key=lambda c: c.sent_at)
-            command = await self.tx.locked("commands", (cause.tenant_id, cause.command_id))
+            command = await self.tx.to_update("commands", (cause.tenant_id, cause.command_id))
             command.session_id = session.session_id
             self.tx.put("commands", (cause.tenant_id, cause.command_id), command)
             linked[session.session_id] = cause.command_id
         return linked
 
+    @statement
+    async def tx_profiles(self, sessions: Sequence[SessionState]) -> dict[SessionKey, list[bytes]]:
+        found: dict[SessionKey, list[bytes]] = {}
+        for session in sessions:
+            station = (session.tenant_id, session.station_id)
+            if self._keeps_profiles(station):
+                continue
+            taken = [c for c in self.tx.rows("commands") if (c.tenant_id, c.station_id) == station and c.status == "accepted"]
+            newest: dict[str, bytes] = {}
+            for command in sorted(taken, key=lambda c: c.command_id):
+                parameters: dict[str, Any] = msgspec.json.decode(command.parameters)
+                if command.created_at <= self.tx.now - timedelta(days=30):
+                    continue
+                if command.action == "ClearChargingProfile":
+                    cleared = parameters.get("chargingProfileId")
+                    newest = {} if cleared is None else {name: kept for name, kept in newest.items() if name != str(cleared)}
+                profile = parameters.get("chargingProfile") or {}
+                ours = (command.action, profile.get("transactionId")) == ("SetChargingProfile", session.transaction_ref) or (
+                    (command.action, command.session_id) == ("RequestStartTransaction", session.session_id)
+                )
+                evse_id = parameters.get("evseId", session.evse_id)
+                if ours and evse_id is not None and profile.get("chargingProfilePurpose") == "TxProfile":
+                    whole = {
+                        "evseId": evse_id,
+                        "chargingProfile": profile | {"transactionId": session.transaction_ref},
+                    }
+                    newest[str(profile["id"])] = msgspec.json.encode(whole)
+            if newest:
+                found[session.tenant_id, session.session_id] = [newest[name] for name in sorted(newest)]
+        return found
+
+    def _keeps_profiles(self, station: StationKey) -> bool:
+        key = (*station, "SmartChargingCtrlr", "", 0, 0, "ChargingProfilePersistence", "TxProfile", "Actual")
+        known = self.tx.get("device_variables", key)
+        return known is not None and (known[0].value or "").lower() == "true"
+
     def _caused(self, command: Command, session: SessionState) -> bool:
         if (
-            (command.tenant_id, command.station_id) != (session.tenant_id, session.station_id)
-            or command.action not in _STARTS
+            command.action not in _STARTS
             or command.session_id is not None
             or command.status not in ("sent", "accepted")
             or command.sent_at is None
@@ -111,9 +148,17 @@ class CommandStatements(Statements):
         parameters: dict[str, Any] = msgspec.json.decode(command.parameters)
         named = parameters.get("idToken")
         inner = named.get("idToken") if isinstance(named, dict) else None
-        token = parameters.get("id_token") or parameters.get("idTag") or inner
-        evse = next(
-            (parameters[name] for name in ("connector_id", "evse_id", "connectorId", "evseId") if name in parameters),
-            session.evse_id,
-        )
+        token = _first(parameters.get("id_token"), parameters.get("idTag"), inner)
+        named_places = (parameters.get(name) for name in ("connector_id", "evse_id", "connectorId", "evseId"))
+        evse = _first(*named_places, session.evse_id)
+        if token is None or session.evse_id is None:
+            return False
         return str(token).lower() == (session.id_token or "").lower() and str(evse) == str(session.evse_id)
+
+
+def _first(*values: Any) -> Any:
+    return next((value for value in values if value is not None), None)
+
+
+def _is_open(command: Command) -> bool:
+    return command.status in ("queued", "sent", "unknown")

@@ -18,7 +18,7 @@ from csms.store.stations import StationRecord
 from tests.simulation.model.commands import CommandStatements
 from tests.simulation.model.engine import Tables, Transaction
 from tests.simulation.model.notices import NoticeStatements
-from tests.simulation.model.rows import Command, Station
+from tests.simulation.model.rows import GROUPS, PARENTS, Command, Station
 from tests.simulation.model.sessions import SessionStatements
 from tests.simulation.model.stations import StationStatements
 from tests.simulation.timing import SimulatedClock
@@ -53,7 +53,7 @@ class ModelDatabase:
 
     def __init__(self, clock: SimulatedClock) -> None:
         self.clock = clock
-        self.tables = Tables()
+        self.tables = Tables(GROUPS, PARENTS)
 
     def begin(self) -> Transaction:
         return Transaction(self.tables, self.clock.now())
@@ -89,7 +89,9 @@ class ModelDatabase:
             self.clock.now(),
             expires_at,
         )
-        self.tables.table("commands")[tenant_id, command_id] = command
+        transaction = self.begin()
+        transaction.put("commands", (tenant_id, command_id), command)
+        transaction.commit()
 
     async def place_of(self, tenant_id: int, identity: str) -> tuple[int, UUID | None] | None:
         """(station_id, the process that holds it) of a station that has connected at least once."""

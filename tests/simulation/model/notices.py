@@ -4,24 +4,32 @@ ledger_relaxations do it."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import copy
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
-from csms.domain.operations import StoreDeviceReport
+from csms.domain.operations import DeviceVariable, StoreDeviceReport
 from csms.domain.tolerance import MOST_COUNTS, Relaxation
 from csms.ledger.rows import Kept, OutboxRow, QuarantineRow, RelaxationKey, StationEventRow, StoredEvent
 from csms.store.ledger_quarantine import BYTES_MAX, MESSAGES_MAX, READINGS_SHARE, TAKEN_SHARE, TOLD_AGAIN_AFTER_S
-from tests.simulation.model.rows import Outbox, Quarantined, QuarantineUsage, StationEvent
+from tests.simulation.model.engine import Mode, UniqueViolation
+from tests.simulation.model.rows import Outbox, Quarantined, QuarantineUsage, RelaxationCount, StationEvent
 from tests.simulation.model.samples import SampleStatements
+from tests.simulation.model.statements import statement
 
 
 class NoticeStatements(SampleStatements):
+    @statement
     async def insert_station_events(self, rows: Sequence[StationEventRow]) -> list[StoredEvent | None]:
-        await self.step("insert_station_events")
         since = self.tx.now - timedelta(hours=1)
-        lately = {(e.tenant_id, e.station_id, e.digest) for e in self.tx.rows("station_events") if e.recorded_at > since}
+        stations = {(row.tenant_id, row.station_id) for row in rows}
+        lately = {
+            (*station, event.digest)
+            for station in stations
+            for _, event in self.tx.group("station_events", station)
+            if event.recorded_at > since
+        }
         outcomes: list[StoredEvent | None] = []
         for row in rows:
             if (row.tenant_id, row.station_id, row.digest) in lately:
@@ -29,11 +37,8 @@ class NoticeStatements(SampleStatements):
                 continue
             causes = [
                 command
-                for command in self.tx.rows("commands")
-                if (command.tenant_id, command.station_id) == (row.tenant_id, row.station_id)
-                and row.reference is not None
-                and command.reference == row.reference
-                and command.action in row.caused_by
+                for _, command in self.tx.group("commands", (row.tenant_id, row.station_id))
+                if row.reference is not None and command.reference == row.reference and command.action in row.caused_by
             ]
             causes.sort(key=lambda c: (c.status == "rejected", -c.sent_at.timestamp()))
             command_id = causes[0].command_id if causes else None
@@ -52,8 +57,9 @@ class NoticeStatements(SampleStatements):
             outcomes.append(StoredEvent(command_id))
         return outcomes
 
+    @statement
     async def upsert_device_variables(self, reports: Sequence[StoreDeviceReport], now: datetime) -> None:
-        await self.step("upsert_device_variables")
+        latest: dict[tuple[Any, ...], DeviceVariable] = {}
         for report in reports:
             for v in report.variables:
                 key = (
@@ -67,28 +73,34 @@ class NoticeStatements(SampleStatements):
                     v.variable_instance,
                     v.attribute,
                 )
-                await self.tx.lock("device_variables", key)
-                known = self.tx.get("device_variables", key)
-                kept = v.characteristics if v.characteristics is not None or known is None else known[0].characteristics
-                stored = msgspec.structs.replace(v, characteristics=kept)
-                self.tx.put("device_variables", key, (stored, now))
+                latest[key] = v
+        for key, variable in latest.items():
+            if await self.tx.insert("device_variables", key, (variable, now)):
+                continue
+            known, _ = await self.tx.locked("device_variables", key, Mode.NO_KEY_UPDATE)
+            kept = known.characteristics if variable.characteristics is None else variable.characteristics
+            self.tx.put("device_variables", key, (msgspec.structs.replace(variable, characteristics=kept), now))
 
+    @statement
     async def insert_outbox(self, rows: Sequence[OutboxRow]) -> None:
-        await self.step("insert_outbox")
         for r in rows:
             self.publish(Outbox(r.tenant_id, r.type, r.station_id, r.session_id, r.occurred_at, r.data, self.tx.number))
 
     # -- quarantine
 
+    @statement
     async def insert_quarantine(self, rows: Sequence[QuarantineRow], now: datetime) -> list[Kept]:
-        await self.step("insert_quarantine")
-        for station in sorted({(row.tenant_id, row.station_id) for row in rows}):
-            await self.tx.lock("quarantine_usage", station)
-        known = {(row.tenant_id, row.station_id, row.digest) for row in rows if await self._count_known(row, now)}
+        stations = sorted({(row.tenant_id, row.station_id) for row in rows})
+        for station in stations:
+            await self.tx.insert("quarantine_usage", station, QuarantineUsage())
+        await self.tx.end_statement()
+        for station in stations:
+            await self.tx.locked("quarantine_usage", station)
+        known = [await self._count_known(row, now) for row in rows]
         outcomes: list[Kept] = []
-        for row in rows:
+        for row, is_known in zip(rows, known, strict=True):
             digest = (row.tenant_id, row.station_id, row.digest)
-            if digest in known or self.tx.get("quarantine unique", digest) is not None:
+            if is_known or self.tx.get("quarantine unique", digest) is not None:
                 outcomes.append("known")
             else:
                 outcomes.append(await self._keep(row, now))
@@ -96,11 +108,10 @@ class NoticeStatements(SampleStatements):
 
     async def _count_known(self, row: QuarantineRow, now: datetime) -> bool:
         key = self.tx.get("quarantine unique", (row.tenant_id, row.station_id, row.digest))
-        known: Quarantined | None = None if key is None else await self.tx.locked("quarantine", key)
+        known: Quarantined | None = None if key is None else await self.tx.to_update("quarantine", key)
         if known is None:
             return False
-        if known.last_at != now:
-            known.times += 1
+        known.times += 1
         known.last_at, known.taken = now, known.taken or row.taken
         self.tx.put("quarantine", key, known)
         return True
@@ -113,7 +124,8 @@ class NoticeStatements(SampleStatements):
         if messages <= MESSAGES_MAX * share and size <= BYTES_MAX * share:
             kept = Quarantined(*(getattr(row, name) for name in row.__struct_fields__), times=1, last_at=self.tx.now)
             digest = (*station, row.digest)
-            await self.tx.insert("quarantine", (row.tenant_id, row.quarantine_id), kept, unique=digest)
+            if not await self.tx.insert("quarantine", (row.tenant_id, row.quarantine_id), kept, unique=digest):
+                raise UniqueViolation(str(digest))
             self.tx.put("quarantine_usage", station, msgspec.structs.replace(usage, messages=messages, bytes=size))
             return "kept"
         if row.taken:
@@ -123,19 +135,35 @@ class NoticeStatements(SampleStatements):
         self.tx.put("quarantine_usage", station, changed)
         return "refused" if told else "refused_untold"
 
+    @statement
     async def count_relaxations(self, counts: Mapping[RelaxationKey, Relaxation], now: datetime) -> None:
-        await self.step("count_relaxations")
+        fresh = dict(counts)
         for key in sorted(counts):
-            await self.tx.lock("relaxations", key)
-            target: RelaxationKey = key
-            if self.tx.get("relaxations", key) is None:
-                of_station = [k for k, _ in self.tx.rows("relaxations") if k[:2] == key[:2] and k[2] != "*"]
-                if len(of_station) >= MOST_COUNTS:
-                    target = (*key[:2], "*", "*", "*", "*", "*")
-            known = self.tx.get("relaxations", target)
-            before = 0 if known is None else known[1].times
-            self.tx.put("relaxations", target, (target, _counted(counts[key], before)))
+            known: RelaxationCount | None = await self.tx.to_update("relaxations", key)
+            if known is not None:
+                self.tx.put("relaxations", key, _added(known, counts[key], now))
+                del fresh[key]
+        await self.tx.end_statement()
+        room = {
+            station: MOST_COUNTS - len([key for key, _ in self.tx.group("relaxations", station) if key[2] != "*"])
+            for station in {key[:2] for key in fresh}
+        }
+        wanted: dict[RelaxationKey, Relaxation] = {}
+        for key, relaxation in fresh.items():
+            if room[key[:2]] > 0:
+                room[key[:2]] -= 1
+                wanted[key] = relaxation
+            else:
+                other: RelaxationKey = (*key[:2], "*", "*", "*", "*", "*")
+                before = wanted[other].times if other in wanted else 0
+                wanted[other] = msgspec.structs.replace(relaxation, rule_id=None, times=before + relaxation.times)
+        for key in sorted(wanted):
+            new = wanted[key]
+            added = RelaxationCount(new.cause, new.rule_id, new.times, now, now)
+            if not await self.tx.insert("relaxations", key, added):
+                known = await self.tx.locked("relaxations", key, Mode.NO_KEY_UPDATE)
+                self.tx.put("relaxations", key, _added(known, new, now))
 
 
-def _counted(relaxation: Relaxation, before: int) -> Relaxation:
-    return msgspec.structs.replace(copy(relaxation), times=before + relaxation.times)
+def _added(known: RelaxationCount, more: Relaxation, now: datetime) -> RelaxationCount:
+    return RelaxationCount(more.cause, more.rule_id, known.times + more.times, known.first_at, now)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import Final, Literal
 from uuid import UUID
 
 import msgspec
 
 from csms.domain.metering import Channel
 from csms.domain.session_state import SessionState
+from tests.simulation.model.engine import Group, Parent
 
 
 class Station(msgspec.Struct):
@@ -26,6 +29,7 @@ class Station(msgspec.Struct):
     connected_process: UUID | None = None
     connected_at: datetime | None = None
     disconnected_at: datetime | None = None
+    offline_epoch: int = 0
     last_seen_at: datetime | None = None
     booted_at: datetime | None = None
     boot_reason: str | None = None
@@ -36,6 +40,7 @@ class Station(msgspec.Struct):
     serial_number: str | None = None
     firmware_version: str | None = None
     seen_on_wire: bool = False
+    call_timeout_s: int | None = None
     retired_at: datetime | None = None
 
 
@@ -54,6 +59,8 @@ class Sample(msgspec.Struct, frozen=True):
     ts_text: str | None
     context: int
     shape: tuple[Channel, ...]
+    interned: bool
+    """The row names its shape by an id, else it carries it."""
     values: tuple[Decimal | None, ...]
     texts: tuple[str | None, ...] | None
 
@@ -65,7 +72,12 @@ class Connector(msgspec.Struct, frozen=True):
     vendor_id: str | None
     vendor_error_code: str | None
     status_time: datetime | None
-    recorded_at: datetime
+    status_recorded_at: datetime
+
+
+class Stream(msgspec.Struct, frozen=True):
+    variable_monitoring_id: int
+    opened_at: datetime
 
 
 class StationEvent(msgspec.Struct, frozen=True):
@@ -115,6 +127,14 @@ class QuarantineUsage(msgspec.Struct, frozen=True):
     told_at: datetime | None = None
 
 
+class RelaxationCount(msgspec.Struct, frozen=True):
+    cause: Literal["always", "tolerant", "rule"]
+    rule_id: UUID | None
+    times: int
+    first_at: datetime
+    last_at: datetime
+
+
 class Command(msgspec.Struct):
     tenant_id: int
     command_id: UUID
@@ -137,3 +157,40 @@ class Command(msgspec.Struct):
 
 class Process(msgspec.Struct, frozen=True):
     seen_at: datetime
+
+
+GROUPS: Final[Mapping[str, Group]] = {
+    "sessions": lambda key, row: (row.state.tenant_id, row.state.station_id),
+    "sample_shapes": lambda key, row: key[0],
+    "samples": lambda key, row: key[:2],
+    "station_samples": lambda key, row: row[:3],
+    "station_events": lambda key, row: (row.tenant_id, row.station_id),
+    "commands": lambda key, row: (row.tenant_id, row.station_id),
+    "evses": lambda key, row: key[:2],
+    "connectors": lambda key, row: key[:3],
+    "streams": lambda key, row: key[:2],
+    "relaxations": lambda key, row: key[:2],
+}
+"""What rows are looked up by: mostly their station."""
+
+
+def _station(key: tuple[int, int], row: object) -> tuple[str, tuple[int, int]]:
+    return "stations", key[:2]
+
+
+def _station_of_row(key: object, row: Command) -> tuple[str, tuple[int, int]]:
+    return "stations", (row.tenant_id, row.station_id)
+
+
+PARENTS: Final[Mapping[str, Parent]] = {
+    "sessions": lambda key, row: _station_of_row(key, row.state),
+    "commands": _station_of_row,
+    "evses": _station,
+    "connectors": lambda key, row: ("evses", key[:3]),
+    "streams": _station,
+    "device_variables": _station,
+    "quarantine_usage": _station,
+    "relaxations": _station,
+    "corrections": lambda key, row: ("sessions", key[:2]),
+}
+"""The foreign keys, but for those to tenants, which nobody locks."""

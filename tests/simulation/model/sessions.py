@@ -15,16 +15,13 @@ from csms.ledger.transaction_ids import BLOCK
 from csms.store.ledger_tokens import UNKNOWN_TOKENS_MAX
 from tests.simulation.model.engine import UniqueViolation
 from tests.simulation.model.rows import Session, Station
-from tests.simulation.model.statements import Statements
+from tests.simulation.model.statements import Statements, statement
 
 
 class SessionStatements(Statements):
     def _of_station(self, station: StationKey) -> list[Session]:
-        """All sessions of a station that this transaction sees, in the order of their ids."""
-        # an index that holds also ids of transactions that were rolled back: `get` leaves them out
-        ids = self.tx.tables.table("sessions by station").get(station, {})
-        found = (self.tx.get("sessions", (station[0], session_id)) for session_id in sorted(ids))
-        return [session for session in found if session is not None]
+        """All sessions of a station that this transaction sees."""
+        return [session for _, session in self.tx.group("sessions", station)]
 
     async def _lock_all(self, found: Iterable[Session], still: Callable[[Session], bool]) -> list[SessionState]:
         """FOR UPDATE, in the order of the keys: rows that no longer fit after the wait are left out."""
@@ -35,8 +32,8 @@ class SessionStatements(Statements):
                 states.append(copy(session.state))
         return states
 
+    @statement
     async def sessions_by_ref(self, keys: Collection[RefKey]) -> dict[RefKey, SessionState]:
-        await self.step("sessions_by_ref")
         sought = [s for key in sorted(keys) for s in self._of_station(key[:2]) if s.state.transaction_ref == key[2]]
         found: dict[RefKey, SessionState] = {}
         for state in await self._lock_all(sought, lambda _: True):
@@ -45,22 +42,22 @@ class SessionStatements(Statements):
                 found[key] = state
         return found
 
+    @statement
     async def sessions_by_start_key(self, keys: Collection[tuple[int, int, bytes]]) -> dict[tuple[int, int, bytes], SessionState]:
-        await self.step("sessions_by_start_key")
         sought = [s for key in sorted(keys) for s in self._of_station(key[:2]) if s.state.start_key == key[2]]
         states = await self._lock_all(sought, lambda _: True)
         return {(s.tenant_id, s.station_id, s.start_key or b""): s for s in states}
 
+    @statement
     async def open_sessions(self, keys: Collection[StationKey]) -> dict[StationKey, list[SessionState]]:
-        await self.step("open_sessions")
         sought = [s for key in sorted(keys) for s in self._of_station(key) if s.state.status == "active"]
         found: dict[StationKey, list[SessionState]] = {}
         for state in await self._lock_all(sought, _is_active):
             found.setdefault((state.tenant_id, state.station_id), []).append(state)
         return found
 
+    @statement
     async def session_refs(self, keys: Collection[RefKey]) -> dict[RefKey, SessionRef]:
-        await self.step("session_refs")
         found: dict[RefKey, tuple[int, SessionRef]] = {}
         for key in keys:
             for session in self._of_station(key[:2]):
@@ -69,13 +66,13 @@ class SessionStatements(Statements):
                     found[key] = (state.incarnation, SessionRef(state.session_id, state.status))
         return {key: ref for key, (_, ref) in found.items()}
 
+    @statement
     async def sessions_by_id(self, keys: Collection[SessionKey]) -> dict[SessionKey, SessionState]:
-        await self.step("sessions_by_id")
         sought = [found for key in keys if (found := self.tx.get("sessions", key)) is not None]
         return {_key(state): state for state in await self._lock_all(sought, lambda _: True)}
 
+    @statement
     async def refs_elsewhere(self, keys: Collection[RefKey]) -> set[RefKey]:
-        await self.step("refs_elsewhere")
         found: set[RefKey] = set()
         for tenant_id, station_id, ref in keys:
             for session in self.tx.rows("sessions"):
@@ -84,41 +81,39 @@ class SessionStatements(Statements):
                     found.add((tenant_id, station_id, ref))
         return found
 
+    @statement
     async def flag_sessions(self, keys: Collection[SessionKey], flag: str) -> None:
-        await self.step("flag_sessions")
         for key in sorted(keys):
-            session = await self.tx.locked("sessions", key)
-            if session is not None and flag not in session.state.flags:
+            session = await self.tx.to_update("sessions", key, lambda s: flag not in s.state.flags)
+            if session is not None:
                 session.state = copy(session.state)
                 session.state.flags = [*session.state.flags, flag]
                 session.updated_at = self.tx.now
                 self.tx.put("sessions", key, session)
 
+    @statement
     async def insert_sessions(self, rows: Sequence[SessionState]) -> None:
-        await self.step("insert_sessions")
         for state in rows:
             unique = (state.tenant_id, state.station_id, state.transaction_ref, state.incarnation)
             session = Session(copy(state), self.tx.now, self.tx.now)
             if not await self.tx.insert("sessions", _key(state), session, unique=unique):
                 raise UniqueViolation(str(unique))
-            by_station = self.tx.tables.table("sessions by station")
-            by_station.setdefault((state.tenant_id, state.station_id), {})[state.session_id] = None
 
+    @statement
     async def update_sessions(self, rows: Sequence[SessionState]) -> None:
-        await self.step("update_sessions")
         for state in rows:
-            session = await self.tx.locked("sessions", _key(state))
+            session = await self.tx.to_update("sessions", _key(state))
             if session is not None:
                 session.state = copy(state)
                 session.updated_at = self.tx.now
                 self.tx.put("sessions", _key(state), session)
 
+    @statement
     async def next_transaction_numbers(self, count: int) -> list[int]:
-        await self.step("next_transaction_numbers")
         return [self.tx.tables.next_value("ocpp16_transaction_numbers", first=0, step=BLOCK) for _ in range(count)]
 
+    @statement
     async def events_at(self, keys: Collection[tuple[int, UUID, int]]) -> dict[tuple[int, UUID, int], list[EventRow]]:
-        await self.step("events_at")
         found: dict[tuple[int, UUID, int], list[EventRow]] = {}
         for key in keys:
             events = self.tx.get("events", key)
@@ -126,8 +121,8 @@ class SessionStatements(Statements):
                 found[key] = [copy(event) for event in events]
         return found
 
+    @statement
     async def insert_events(self, rows: Sequence[EventRow]) -> None:
-        await self.step("insert_events")
         for row in rows:
             key = (row.tenant_id, row.session_id, row.seq_no)
             await self.tx.lock("events", key)
@@ -137,13 +132,13 @@ class SessionStatements(Statements):
 
     # -- reconciliation
 
+    @statement
     async def insert_corrections(self, rows: Sequence[CorrectionRow]) -> None:
-        await self.step("insert_corrections")
         for row in rows:
             self.tx.put("corrections", (row.tenant_id, row.session_id, row.correction_id), row)
 
+    @statement
     async def silent_sessions(self, process_id: UUID, *, silence: timedelta, settle: timedelta, limit: int) -> list[SessionState]:
-        await self.step("silent_sessions")
         now = self.tx.now
         active: list[Session] = []
         ended: list[Session] = []
@@ -164,8 +159,8 @@ class SessionStatements(Statements):
         ended.sort(key=lambda s: (s.reconcile_at, s.state.session_id))
         return [*await self._skip_locked(active, limit), *await self._skip_locked(ended, limit)]
 
+    @statement
     async def forlorn_sessions(self, after: timedelta, limit: int) -> list[SessionState]:
-        await self.step("forlorn_sessions")
         old = [s for s in self.tx.rows("sessions") if s.state.status == "active" and s.updated_at < self.tx.now - after]
         old.sort(key=lambda s: (s.updated_at, s.state.session_id))
         return await self._skip_locked(old, limit)
@@ -178,16 +173,16 @@ class SessionStatements(Statements):
                 taken.append(copy((await self.tx.locked("sessions", key)).state))
         return taken
 
+    @statement
     async def note_asked(self, sessions: Mapping[SessionKey, datetime | None]) -> None:
-        await self.step("note_asked")
         for key, at in sorted(sessions.items(), key=lambda item: item[0]):
-            session = await self.tx.locked("sessions", key)
+            session = await self.tx.to_update("sessions", key)
             if session is not None:
                 session.asked_at, session.reconcile_at = self.tx.now, at
                 self.tx.put("sessions", key, session)
 
+    @statement
     async def asked_on_connectors(self, keys: Collection[ConnectorKey]) -> list[SessionState]:
-        await self.step("asked_on_connectors")
 
         def fits(session: Session) -> bool:
             asked = session.asked_at is not None and session.asked_at > session.updated_at
@@ -198,19 +193,18 @@ class SessionStatements(Statements):
 
     # -- tokens
 
+    @statement
     async def load_tokens(self, keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], list[TokenRow]]:
-        await self.step("load_tokens")
         found: dict[tuple[int, str], list[TokenRow]] = {}
-        for token in self.tx.rows("tokens"):
-            key = (token.tenant_id, token.id_token.lower())
-            if key in keys:
-                found.setdefault(key, []).append(token)
+        for (*key, _), token in sorted(self.tx.items("tokens"), key=lambda item: item[0]):
+            if tuple(key) in keys:
+                found.setdefault((token.tenant_id, token.id_token.lower()), []).append(token)
         return found
 
+    @statement
     async def open_token_sessions(
         self, keys: Collection[tuple[int, str]]
     ) -> dict[tuple[int, str], list[tuple[int, int | None, str]]]:
-        await self.step("open_token_sessions")
         found: dict[tuple[int, str], list[tuple[int, int | None, str]]] = {}
         for session in self.tx.rows("sessions"):
             state = session.state
@@ -223,8 +217,8 @@ class SessionStatements(Statements):
                 found.setdefault(key, []).append((state.station_id, state.evse_id, state.transaction_ref))
         return found
 
+    @statement
     async def add_unknown_tokens(self, tokens: Collection[tuple[int, str, str]]) -> None:
-        await self.step("add_unknown_tokens")
         unknown: dict[int, int] = {}
         for token in self.tx.rows("tokens"):
             if token.status == "unknown":

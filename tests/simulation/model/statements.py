@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 from tests.simulation.model.engine import Transaction
+
+P = ParamSpec("P")
+T = TypeVar("T")
+S = TypeVar("S", bound="Statements")
 
 
 class Statements:
@@ -12,3 +18,16 @@ class Statements:
 
     tx: Transaction
     step: Callable[[str], Awaitable[None]]
+
+
+def statement(method: Callable[Concatenate[S, P], Awaitable[T]]) -> Callable[Concatenate[S, P], Awaitable[T]]:
+    """A method of the port: a step of the transaction, at whose end foreign keys are checked."""
+
+    @wraps(method)
+    async def step(self: S, *args: P.args, **kwargs: P.kwargs) -> T:
+        await self.step(method.__name__)
+        result = await method(self, *args, **kwargs)
+        await self.tx.end_statement()
+        return result
+
+    return step

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from copy import copy
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from csms.domain.operations import (
@@ -15,20 +13,22 @@ from csms.domain.operations import (
     ConnectStation,
     DisconnectStation,
     OpenEventStream,
+    Operation,
     ReportConnectorStatus,
     SeenStation,
 )
 from csms.ledger.port import StationKey, StreamKey
-from csms.ledger.rows import Presence, StationRow
+from csms.ledger.rows import GoneStation, Presence, StationRow
 from csms.store.ledger_stations import CONNECTORS_MAX, EVSES_MAX, PROCESS_DEAD_AFTER_S
 from csms.store.ledger_streams import STREAMS_MAX
-from tests.simulation.model.rows import Connector, Process, Station
-from tests.simulation.model.statements import Statements
+from tests.simulation.model.engine import Mode
+from tests.simulation.model.rows import Connector, Process, Station, Stream
+from tests.simulation.model.statements import Statements, statement
 
 
 class StationStatements(Statements):
+    @statement
     async def connect_stations(self, ops: Sequence[ConnectStation]) -> list[Connected | None]:
-        await self.step("connect_stations")
         created: set[tuple[int, str]] = set()
         for op in sorted((op for op in ops if op.create), key=lambda op: (op.tenant_id, op.identity)):
             station_id = self.tx.tables.next_value("station_id")
@@ -59,20 +59,24 @@ class StationStatements(Statements):
                     new,
                     station_or_none.vendor,
                     station_or_none.model,
+                    station_or_none.call_timeout_s,
+                    station_or_none.offline_epoch == station_or_none.connection_epoch - 1,
                 )
             )
         return outcomes
 
     async def _connect(self, op: ConnectStation) -> Station | None:
+        def fits(station: Station) -> bool:
+            return (
+                station.identity == op.identity
+                and (op.create or op.station_id in (0, station.station_id))
+                and station.password_hash == op.password_hash
+                and station.retired_at is None
+            )
+
         key = self.tx.get("stations unique", (op.tenant_id, op.identity.lower()))
-        station: Station | None = None if key is None else await self.tx.locked("stations", key)
-        if (
-            station is None
-            or station.identity != op.identity
-            or (not op.create and op.station_id not in (0, station.station_id))
-            or station.password_hash != op.password_hash
-            or station.retired_at is not None
-        ):
+        station: Station | None = None if key is None else await self.tx.to_update("stations", key, fits)
+        if station is None:
             return None
         station.connection_epoch += 1
         station.connected_process = op.process_id
@@ -84,32 +88,29 @@ class StationStatements(Statements):
         self.tx.put("stations", key, station)
         return station
 
+    @statement
     async def disconnect_stations(self, ops: Sequence[DisconnectStation]) -> list[bool]:
-        await self.step("disconnect_stations")
         done: list[bool] = []
         for op in ops:
-            key = (op.tenant_id, op.station_id)
-            # without the row as it looked before the wait there is no update either
-            station = self.tx.get("stations", key)
-            if station is None or station.connection_epoch != op.epoch or station.connected_process is None:
-                done.append(False)
-                continue
-            station = await self.tx.locked("stations", key)
-            gone = station.connection_epoch == op.epoch and station.connected_process is not None
-            if gone:
+            key, epoch = (op.tenant_id, op.station_id), op.epoch
+            station = await self.tx.to_update(
+                "stations", key, lambda s, epoch=epoch: s.connection_epoch == epoch and s.connected_process is not None
+            )
+            if station is not None:
                 station.connected_process = None
                 station.disconnected_at = self.tx.now
                 self.tx.put("stations", key, station)
-            done.append(gone)
+            done.append(station is not None)
         return done
 
+    @statement
     async def see_stations(self, process_id: UUID, seen: Sequence[SeenStation]) -> Presence:
-        await self.step("see_stations")
         now = self.tx.now
         before: Process | None = self.tx.get("processes", process_id)
         was_away = before is not None and before.seen_at < now - timedelta(seconds=PROCESS_DEAD_AFTER_S / 2)
-        await self.tx.lock("processes", process_id)
-        self.tx.put("processes", process_id, Process(now))
+        if not await self.tx.insert("processes", process_id, Process(now)):
+            await self.tx.lock("processes", process_id, Mode.NO_KEY_UPDATE)
+            self.tx.put("processes", process_id, Process(now))
         back: list[SeenStation] = []
         overtaken: list[SeenStation] = []
         for sign in seen:
@@ -127,28 +128,54 @@ class StationStatements(Statements):
         if was_away:
             return Presence([], back, overtaken)
         dead = await self._dead_processes_stations()
-        for process, row in list(self.tx.tables.table("processes").items()):
-            if row.seen_at < now - timedelta(days=1) and process != process_id:
-                self.tx.remove("processes", process)
+        for process in [process for process, _ in self.tx.items("processes")]:
+            await self.tx.remove("processes", process, lambda row: row.seen_at < now - timedelta(days=1))
         return Presence(dead, back, overtaken)
 
     async def _dead_processes_stations(self) -> list[StationKey]:
         limit = self.tx.now - timedelta(seconds=PROCESS_DEAD_AFTER_S)
         gone: list[StationKey] = []
-        for found in sorted(self.tx.rows("stations"), key=_key):
-            if found.connected_process is None or self.tx.is_locked_by_another("stations", _key(found)):
+        for key, found in sorted(self.tx.items("stations"), key=lambda item: item[0]):
+            if found.connected_process is None or self.tx.is_locked_by_another("stations", key):
                 continue
             process = self.tx.get("processes", found.connected_process)
             if (found.connected_at if process is None else process.seen_at) < limit and len(gone) < 1000:
-                station = await self.tx.locked("stations", _key(found))
+                station = await self.tx.locked("stations", key)
                 station.connected_process = None
                 station.disconnected_at = self.tx.now
-                self.tx.put("stations", _key(found), station)
-                gone.append(_key(found))
+                self.tx.put("stations", key, station)
+                gone.append(key)
         return gone
 
+    @statement
+    async def tell_offline(self, after: timedelta, limit: int) -> list[GoneStation]:
+        told: list[GoneStation] = []
+        for key, found in sorted(self.tx.items("stations"), key=lambda item: item[0]):
+            gone = found.connected_process is None and found.offline_epoch < found.connection_epoch
+            if not gone or found.disconnected_at is None or found.disconnected_at >= self.tx.now - after:
+                continue
+            if len(told) < limit and not self.tx.is_locked_by_another("stations", key):
+                station = await self.tx.locked("stations", key)
+                station.offline_epoch = station.connection_epoch
+                self.tx.put("stations", key, station)
+                told.append(GoneStation(*key, station.connection_epoch, station.disconnected_at))
+        return told
+
+    @statement
+    async def tell_online(self, keys: Collection[StationKey]) -> list[StationKey]:
+        told: list[StationKey] = []
+        for key in sorted(keys):
+            station = await self.tx.to_update(
+                "stations", key, lambda s: s.connected_process is not None and s.offline_epoch == s.connection_epoch
+            )
+            if station is not None:
+                station.offline_epoch = station.connection_epoch - 1
+                self.tx.put("stations", key, station)
+                told.append(key)
+        return told
+
+    @statement
     async def lock_stations(self, keys: Collection[StationKey]) -> dict[StationKey, StationRow]:
-        await self.step("lock_stations")
         found: dict[StationKey, StationRow] = {}
         for key in sorted(keys):
             station = await self.tx.locked("stations", key)
@@ -163,73 +190,79 @@ class StationStatements(Statements):
                 )
         return found
 
+    @statement
     async def boot_stations(self, ops: Sequence[BootStation], registrations: Sequence[str]) -> None:
-        await self.step("boot_stations")
         for op, registration in zip(ops, registrations, strict=True):
-            station = await self.tx.locked("stations", (op.tenant_id, op.station_id))
-            if station is None or station.connection_epoch != op.epoch:
+            key, epoch = (op.tenant_id, op.station_id), op.epoch
+            station = await self.tx.to_update("stations", key, lambda s, epoch=epoch: s.connection_epoch == epoch)
+            if station is None:
                 continue
             station.registration = registration
             station.vendor, station.model = op.vendor, op.model
             station.serial_number, station.firmware_version = op.serial_number, op.firmware_version
             station.boot_reason = op.reason
             station.booted_at = station.last_seen_at = self.tx.now
-            self.tx.put("stations", (op.tenant_id, op.station_id), station)
+            self.tx.put("stations", key, station)
 
+    @statement
     async def set_connector_status(self, ops: Sequence[ReportConnectorStatus]) -> None:
-        await self.step("set_connector_status")
-        for op in sorted(ops, key=lambda op: (op.tenant_id, op.station_id)):
-            evses: dict[int, dict[int, Connector]] = copy(await self._connectors(op.tenant_id, op.station_id))
-            if op.evse_id not in evses and len(evses) >= EVSES_MAX:
-                continue
-            connectors = evses[op.evse_id] = copy(evses.get(op.evse_id, {}))
-            known = connectors.get(op.connector_id)
-            if known is None and len(connectors) >= CONNECTORS_MAX:
-                self.tx.put("connectors", (op.tenant_id, op.station_id), evses)
-                continue
-            time = None if op.time is None else op.time.ts
-            if known is None or known.status_time is None or time is None or time >= min(known.status_time, known.recorded_at):
-                connectors[op.connector_id] = Connector(
-                    op.status, op.error_code, op.info, op.vendor_id, op.vendor_error_code, time, self.tx.now
-                )
-            self.tx.put("connectors", (op.tenant_id, op.station_id), evses)
+        ops = sorted(ops, key=lambda op: (op.tenant_id, op.station_id))
+        # the rows of one statement do not see each other
+        full = {station for station in map(_station, ops) if len(self.tx.group("evses", station)) >= EVSES_MAX}
+        for op in ops:
+            evse = (*_station(op), op.evse_id)
+            if _station(op) not in full:
+                await self.tx.insert("evses", evse, True)
+        await self.tx.end_statement()
+        known = {(*_station(op), op.evse_id): self.tx.group("connectors", (*_station(op), op.evse_id)) for op in ops}
+        for op in ops:
+            evse = (*_station(op), op.evse_id)
+            others = [key for key, _ in known[evse] if key[3] != op.connector_id]
+            if self.tx.get("evses", evse) is not None and len(others) < CONNECTORS_MAX:
+                await self._set_connector((*evse, op.connector_id), op)
 
-    async def _connectors(self, tenant_id: int, station_id: int) -> dict[int, dict[int, Connector]]:
-        await self.tx.lock("connectors", (tenant_id, station_id))
-        found: dict[int, dict[int, Connector]] | None = self.tx.get("connectors", (tenant_id, station_id))
-        return {} if found is None else found
+    async def _set_connector(self, key: tuple[int, int, int, int], op: ReportConnectorStatus) -> None:
+        time = None if op.time is None else op.time.ts
+        told = Connector(op.status, op.error_code, op.info, op.vendor_id, op.vendor_error_code, time, self.tx.now)
+        if await self.tx.insert("connectors", key, told):
+            return
+        known: Connector = await self.tx.locked("connectors", key, Mode.NO_KEY_UPDATE)
+        if known.status_time is None or time is None or time >= min(known.status_time, known.status_recorded_at):
+            self.tx.put("connectors", key, told)
 
+    @statement
     async def open_streams(self, ops: Sequence[OpenEventStream]) -> list[bool]:
-        await self.step("open_streams")
-        return [await self._open(op) for op in ops]
+        opened = [await self._open(op) for op in ops]
+        await self.tx.end_statement()
+        return [is_open or await self._open_after_boot(op) for op, is_open in zip(ops, opened, strict=True)]
 
     async def _open(self, op: OpenEventStream) -> bool:
-        station = (op.tenant_id, op.station_id)
-        key = (*station, op.stream_id)
-        open_now = [k for k in self._streams(station) if k != key]
-        if len(open_now) >= STREAMS_MAX:
-            booted_at = self.tx.get("stations", station).booted_at
-            for stale in open_now:
-                if booted_at is not None and self.tx.get("streams", stale)[1] < booted_at:
-                    self.tx.remove("streams", stale)
-            if len([k for k in self._streams(station) if k != key]) >= STREAMS_MAX:
-                return False
-        await self.tx.lock("streams", key)
-        self.tx.put("streams", key, (key, self.tx.now))
+        key = (*_station(op), op.stream_id)
+        if len([k for k, _ in self.tx.group("streams", _station(op)) if k != key]) >= STREAMS_MAX:
+            return False
+        stream = Stream(op.variable_monitoring_id, self.tx.now)
+        if not await self.tx.insert("streams", key, stream):
+            await self.tx.lock("streams", key, Mode.NO_KEY_UPDATE)
+            self.tx.put("streams", key, stream)
         return True
 
-    def _streams(self, station: StationKey) -> list[StreamKey]:
-        return [key for key, _ in self.tx.rows("streams") if key[:2] == station]
+    async def _open_after_boot(self, op: OpenEventStream) -> bool:
+        """Without the streams that the station opened before its last boot."""
+        booted_at = self.tx.get("stations", _station(op)).booted_at
+        if booted_at is not None:
+            for key, _ in self.tx.group("streams", _station(op)):
+                await self.tx.remove("streams", key, lambda stream: stream.opened_at < booted_at)
+        return await self._open(op)
 
+    @statement
     async def close_streams(self, ops: Sequence[CloseEventStream]) -> None:
-        await self.step("close_streams")
         for op in ops:
-            self.tx.remove("streams", (op.tenant_id, op.station_id, op.stream_id))
+            await self.tx.remove("streams", (*_station(op), op.stream_id))
 
+    @statement
     async def are_streams_open(self, keys: Collection[StreamKey]) -> set[StreamKey]:
-        await self.step("are_streams_open")
         return {key for key in keys if self.tx.get("streams", key) is not None}
 
 
-def _key(station: Any) -> StationKey:
-    return (station.tenant_id, station.station_id)
+def _station(op: Operation) -> StationKey:
+    return (op.tenant_id, op.station_id)

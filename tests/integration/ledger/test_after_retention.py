@@ -1,0 +1,50 @@
+"""Messages of sessions whose events and readings are gone by retention: no session is doubled, no energy changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.integration.ledger.conftest import Bench, reading
+
+
+async def forget(bench: Bench) -> None:
+    """What retention leaves behind."""
+    await bench.owner("DELETE FROM transaction_events; DELETE FROM samples")
+
+
+async def only_session(bench: Bench) -> dict[str, Any]:
+    (session,) = await bench.rows("SELECT * FROM sessions")
+    return session
+
+
+FACTS = ("status", "energy_wh", "start_time", "stop_time", "start_meter_wh", "stop_meter_wh", "incarnation", "transaction_ref")
+
+
+async def test_an_ocpp16_start_and_stop_that_come_again(bench: Bench) -> None:
+    station = (await bench.connect("S1")).station_id
+    started = await bench.start(station)
+    await bench.stop(station, started.transaction_id)
+    before = await only_session(bench)
+    await forget(bench)
+    again = await bench.start(station)
+    assert again.transaction_id == started.transaction_id
+    await bench.meter(station, started.transaction_id, reading(30, "3000"))
+    await bench.stop(station, started.transaction_id)
+    after = await only_session(bench)
+    assert {name: after[name] for name in FACTS} == {name: before[name] for name in FACTS}
+
+
+async def test_ocpp2_events_that_come_again(bench: Bench) -> None:
+    station = (await bench.connect("S1")).station_id
+
+    async def charge() -> None:
+        await bench.event(station, "Started", 0, "2026-03-01T10:00:00Z", readings=[reading(0, "1000")])
+        await bench.event(station, "Updated", 1, "2026-03-01T10:05:00Z", readings=[reading(5, "1500")])
+        await bench.event(station, "Ended", 2, "2026-03-01T10:10:00Z", readings=[reading(10, "2000")])
+
+    await charge()
+    before = await only_session(bench)
+    await forget(bench)
+    await charge()
+    after = await only_session(bench)
+    assert {name: after[name] for name in FACTS} == {name: before[name] for name in FACTS}
