@@ -136,9 +136,13 @@ class OutgoingCalls:
         self.pump(connection.station)
 
     def ask_for_boot(self, connection: Connection) -> None:
-        """Ask a station that has never booted here for its BootNotification, once per connection (rule B7)."""
+        """Ask a station that has never booted here for its BootNotification, once per connection (rule B7).
+
+        Not one that was just told to come again later (rule B9).
+        """
         station = connection.station
-        if station.gate.registration != "unknown" or connection.boot_asked or station.connection is not connection:
+        known = station.gate.registration != "unknown" or station.gate.put_off
+        if known or connection.boot_asked or station.connection is not connection:
             return
         queue = station.calls
         if queue is None:

@@ -65,12 +65,14 @@ def caused_action(action: str, payload: bytes) -> str | None:
 class RegistrationGate:
     """Whether one station's CALLs may pass, and our commands to it."""
 
-    __slots__ = ("_granted", "_put_off", "registration")
+    __slots__ = ("_granted", "put_off", "registration")
 
     def __init__(self, registration: Registration) -> None:
         self.registration: Registration = registration
         self._granted: dict[str, int] | None = None
-        self._put_off = False
+        self.put_off = False
+        """True once a BootNotification was answered Pending for lack of room (rule B9). The station takes itself for pending until
+        its next one; what it sends all the same is taken or not as before."""
 
     def admits(self, action: str, payload: bytes) -> bool:
         """May this CALL pass (rule B3)? A triggered message passes once per trigger, a report until its last part."""
@@ -98,20 +100,15 @@ class RegistrationGate:
     def decided(self, registration: Registration) -> None:
         """A BootNotification was answered."""
         self.registration = registration
-        self._put_off = False
+        self.put_off = False
         if registration != "pending":
             self._granted = None
-
-    def put_off(self) -> None:
-        """A BootNotification was answered Pending for lack of room (rule B9): the station takes itself for pending until its
-        next one, but what it sends all the same is taken or not as before."""
-        self._put_off = True
 
     def refusal_of(self, command: str) -> str | None:
         """Why a command must not be sent now (rules B4, B5), or None."""
         if self.registration == "rejected":
             return "station is rejected"
-        if (self.registration != "accepted" or self._put_off) and command in REMOTE_CONTROL:
+        if (self.registration != "accepted" or self.put_off) and command in REMOTE_CONTROL:
             return "station is not accepted yet"
         return None
 

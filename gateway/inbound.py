@@ -294,7 +294,7 @@ class InboundCalls:
     def _put_off(self, station: Station, call: InboundCall, boot: Commit) -> None:
         """Too many boot at once: this one is to come again later (rule B9). What it was before, it stays."""
         metrics.BOOTS_PUT_OFF.inc()
-        station.gate.put_off()
+        station.gate.put_off = True
         interval = BOOT_AGAIN_S + int.from_bytes(self._ids.token(2)) % (BOOT_SPREAD_S + 1)
         self._answer(station, call, boot.answer(Booted("pending", interval)))
 

@@ -45,7 +45,7 @@ def stop_digest(op: StopTransaction) -> bytes:
 
 async def start(tx: LedgerTransaction, context: BatchContext, ops: Sequence[StartTransaction]) -> list[Started]:
     # the row lock makes two processes that hold a repeat each take turns
-    await tx.lock_stations({(op.tenant_id, op.station_id) for op in ops})
+    await context.lock_stations(tx, {(op.tenant_id, op.station_id) for op in ops})
     keys = [(op.tenant_id, op.station_id, start_key(op)) for op in ops]
     known = await tx.sessions_by_start_key(set(keys))
     outcomes: dict[int, Started] = {}
@@ -54,13 +54,23 @@ async def start(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Star
         session = known.get(key)
         if session is None or _is_new_of_clockless(session, op):
             continue
-        stored = first_answers[session.tenant_id, session.session_id, START_SEQ][0]
-        answer = msgspec.json.decode(stored.answer, type=_StartAnswer)
-        outcomes[index] = Started(answer.transaction_id, answer.decision)
+        stored = first_answers.get((session.tenant_id, session.session_id, START_SEQ))
+        outcomes[index] = _past_answer(session) if stored is None else _stored_answer(stored[0])
     fresh = [index for index in range(len(ops)) if index not in outcomes]
     if fresh:
         outcomes.update(zip(fresh, await _begin(tx, context, [ops[i] for i in fresh]), strict=True))
     return [outcomes[index] for index in range(len(ops))]
+
+
+def _stored_answer(event: EventRow) -> Started:
+    answer = msgspec.json.decode(event.answer, type=_StartAnswer)
+    return Started(answer.transaction_id, answer.decision)
+
+
+def _past_answer(session: SessionState) -> Started:
+    """What was answered as far as the session knows it: its events are past their retention."""
+    decision = {"status": session.authorization_status or "Unknown", "group_id_token": session.group_id_token}
+    return Started(int(session.transaction_ref), msgspec.convert(decision, Decision))
 
 
 def _is_new_of_clockless(session: SessionState, op: StartTransaction) -> bool:

@@ -31,7 +31,7 @@ def event_digest(op: RecordTransactionEvent) -> bytes:
 
 async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[RecordTransactionEvent]) -> list[EventRecorded]:
     # the row lock makes two processes that see a new transaction take turns
-    await tx.lock_stations({(op.tenant_id, op.station_id) for op in ops})
+    await context.lock_stations(tx, {(op.tenant_id, op.station_id) for op in ops})
     sessions = await tx.sessions_by_ref({(op.tenant_id, op.station_id, op.transaction_ref) for op in ops})
     stored = {}
     if sessions:

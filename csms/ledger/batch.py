@@ -72,11 +72,21 @@ _APPLY: Final[dict[type[Operation], Apply]] = {
 }
 
 
+_LOCKING: Final = frozenset({ConnectStation, DisconnectStation, BootStation, StartTransaction, RecordTransactionEvent})
+"""Kinds that lock the rows of their stations."""
+
+
 async def apply_batch(tx: LedgerTransaction, context: BatchContext, operations: Sequence[Operation]) -> list[Any]:
     """Apply all operations; the outcomes are in their order, and hold once the transaction has committed."""
     by_kind: dict[type[Operation], list[int]] = {}
     for index, operation in enumerate(operations):
         by_kind.setdefault(type(operation), []).append(index)
+    if len(_LOCKING & by_kind.keys()) > 1 or not by_kind.keys().isdisjoint((ConnectStation, DisconnectStation)):
+        # All at once and in the order of their keys, not kind by kind: when stations come back by hundreds, two processes hold
+        # messages of the same ones, and would wait for each other.
+        await context.lock_stations(
+            tx, {(op.tenant_id, op.station_id) for op in operations if type(op) in _LOCKING and op.station_id}
+        )
     outcomes: list[Any] = [None] * len(operations)
     for kind, apply in _APPLY.items():
         indexes = by_kind.get(kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -16,7 +17,7 @@ from csms.domain.tolerance import Relaxation
 from csms.ledger.corrections import Corrections
 from csms.ledger.encoding import encode
 from csms.ledger.metrics import QUARANTINE_FULL
-from csms.ledger.port import LedgerTransaction, SessionKey
+from csms.ledger.port import LedgerTransaction, SessionKey, StationKey
 from csms.ledger.rows import (
     EventRow,
     MeterUpdate,
@@ -63,6 +64,14 @@ class BatchContext:
         self.corrections = Corrections(ids)
         self.ask_again: dict[SessionKey, datetime | None] = {}
         """When to ask again about sessions; None: never."""
+        self._locked_stations: set[StationKey] = set()
+
+    async def lock_stations(self, tx: LedgerTransaction, keys: Collection[StationKey]) -> None:
+        """Lock the rows of these stations for the rest of the transaction, unless they are."""
+        wanted = {key for key in keys if key not in self._locked_stations}
+        if wanted:
+            await tx.lock_stations(wanted)
+            self._locked_stations |= wanted
 
     def publish(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,7 +17,7 @@ from csms.store.command_records import close_abandoned
 from csms.store.metrics import DEFAULT_ROWS, MONTHS_AHEAD, PARTITIONS_OVERDUE
 from csms.store.partitions import PARTITIONED, empty_defaults, ensure_partitions, find_strays, list_partitions, month_start
 from csms.store.pool import Connection, Database, StoreUnavailable, run_with_owner
-from csms.store.retention import Postponed, apply_retention
+from csms.store.retention import Pace, Postponed, apply_retention
 
 log = structlog.get_logger()
 
@@ -24,6 +25,8 @@ COMMANDS_EVERY_S: Final = 10.0
 FIRST_OWNER_WORK_S: Final = 10.0
 OWNER_WORK_EVERY_S: Final = 600.0
 OWNER_WORK_TIMEOUT_S: Final = 600.0
+UNDONE_S: Final = 6 * 3600.0
+"""How long the upkeep may fail with a store that is away before somebody is told."""
 RETENTION_BUDGET_S: Final = 240.0
 """How long a round deletes before it looks after the other things again."""
 OVERDUE: Final = timedelta(days=3)
@@ -65,14 +68,19 @@ async def _close_commands(gateway: Database, call_timeout_s: int) -> None:
 async def _keep_house(dsn: str, health: HealthRegistry) -> None:
     """What only the owner may do. Of several processes one does it; all of them look and tell how things stand."""
     await trio.sleep(FIRST_OWNER_WORK_S)
+    done_at = trio.current_time()
     while True:
         pause = OWNER_WORK_EVERY_S
         try:
             finished = await run_with_owner(dsn, partial(_owner_work, health=health), timeout=OWNER_WORK_TIMEOUT_S)
+            done_at = trio.current_time()
             if not finished:
                 pause = FIRST_OWNER_WORK_S
         except StoreUnavailable as error:
             log.warning("maintenance.postponed", error=str(error))
+            # the other roles may get on well while the owner's password is wrong
+            if trio.current_time() - done_at > UNDONE_S:
+                health.report("retention", "degraded", f"the upkeep of the database was not possible for long: {error}")
         except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             # partitions are made months ahead: an operator has time to look at this
             log.exception("maintenance.failed")
@@ -93,8 +101,7 @@ async def _owner_work(conn: Connection, health: HealthRegistry) -> bool:
         if outcome.dropped or outcome.deleted:
             log.info("retention.applied", dropped=outcome.dropped, deleted=outcome.deleted, finished=outcome.finished)
         await _tell_overdue(conn, outcome.postponed, health)
-        await _prune(conn)
-        finished = outcome.finished
+        finished = await _prune(conn) and outcome.finished
     else:
         health.report("retention", "ok", "another process looks after it")
     await _tell_partitions(conn, health)
@@ -139,11 +146,18 @@ async def _tell_partitions(conn: Connection, health: HealthRegistry) -> None:
         health.report("partitions", "ok")
 
 
-async def _prune(conn: Connection) -> None:
-    while await prune_outbox(conn, OUTBOX_KEPT_DAYS) == _CHUNK:
-        log.debug("outbox.pruned_chunk")
-    while await prune_quarantine(conn, QUARANTINE_KEPT_DAYS) == _CHUNK:
-        log.debug("quarantine.pruned_chunk")
+async def _prune(conn: Connection) -> bool:
+    """Delete what is kept for the same time for all tenants; False when there was more than a round has time for."""
+    clock = asyncio.get_running_loop().time
+    pace = Pace(clock() + RETENTION_BUDGET_S)
+    for prune, days in ((prune_outbox, OUTBOX_KEPT_DAYS), (prune_quarantine, QUARANTINE_KEPT_DAYS)):
+        while not pace.over:
+            began = clock()
+            count = await prune(conn, days)
+            if count < _CHUNK:
+                break
+            await pace.rest(clock() - began)
+    return not pace.over
 
 
 async def prune_outbox(conn: Connection, days: int) -> int:

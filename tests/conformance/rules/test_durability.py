@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+import trio
 
 from tests.conformance.rules.playing import (
     OCPP16,
@@ -23,7 +25,7 @@ from tests.conformance.rules.playing import (
     transaction_message,
     until,
 )
-from tests.integration.gateway.site import running
+from tests.integration.gateway.site import Station, running
 
 SECURITY = {"type": "TamperDetectionActivated", "timestamp": at()}
 _OF_2X: list[tuple[str, dict[str, Any]]] = [
@@ -71,6 +73,27 @@ async def test_d2_an_event_that_is_held_too_long_closes_the_station_and_is_store
         async with site.station(versions=[version]) as again:
             await tell(again, action, message, "x")
         assert len(await site.rows("SELECT 1 FROM transaction_events")) == 1
+
+
+async def test_d2_stations_are_closed_little_by_little(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.sweeper.STORE_AWAY_CLOSES_PER_SECOND", 20)  # one each time that the sweeper looks
+    async with running(database, hold_transaction_s=0.3) as site, AsyncExitStack() as stack:
+        stations = [await stack.enter_async_context(site.station(f"CP{number}")) for number in range(8)]
+        for station in stations:
+            await station.boot()
+        site.ledger.held = True
+        for number, station in enumerate(stations):
+            await station.send([2, "x", "StartTransaction", start(meterStart=number)])
+        moments: list[float] = []
+
+        async def wait_for_close(station: Station) -> None:
+            assert await station.closed() == (1013, "store_away")
+            moments.append(trio.current_time())
+
+        async with trio.open_nursery() as nursery:
+            for station in stations:
+                nursery.start_soon(wait_for_close, station)
+        assert max(moments) - min(moments) > 0.3
 
 
 @pytest.mark.parametrize("version", [OCPP16, OCPP201])

@@ -203,11 +203,13 @@ async def test_b9_in_a_storm_of_boots_an_accepted_station_is_put_off_and_stays_a
         assert (await station.receive())[2] in ("RemoteStartTransaction", "RequestStartTransaction")
 
 
-async def test_b9_a_new_station_in_a_storm_is_no_further_than_before(database: str) -> None:
+async def test_b9_a_new_station_in_a_storm_is_no_further_than_before(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.sweeper.FIRST_CALL_AFTER_S", 0.2)
     async with running(database, boots_per_second=1) as site, site.station("CP1") as first, site.station("CP2") as second:
         await first.boot()
         assert (await tell(second, "BootNotification", boot(OCPP16)))["status"] == "Pending"
         await refused(second, "Heartbeat", {})
+        assert await second.silent(0.5), "nor is it asked to boot at once"
         rows = await site.rows("SELECT identity, registration FROM stations ORDER BY identity")
         assert [row["registration"] for row in rows] == ["accepted", "unknown"]
 

@@ -57,12 +57,12 @@ async def fall_silent(site: Site, hours: int = 2) -> None:
 async def test_x1_ids_of_all_stations_are_unique_positive_and_show_no_order(database: str) -> None:
     async with booted(database, OCPP16) as (site, station), site.station("CP2") as other:
         await other.boot()
-        ids = [await begin(one, meterStart=number) for number in range(40) for one in (station, other)]
+        ids = [await begin(one, meterStart=number) for number in range(20) for one in (station, other)]
     async with running(database) as site, site.station() as station:
-        ids += [await begin(station, meterStart=number) for number in range(100, 120)]
+        ids += [await begin(station, meterStart=number) for number in range(100, 110)]
     assert len(set(ids)) == len(ids)
     assert all(1 <= number <= 2**31 - 1 for number in ids)
-    assert len({later - earlier for earlier, later in pairwise(ids)}) > 90
+    assert len({later - earlier for earlier, later in pairwise(ids)}) > 45
 
 
 async def test_x2_a_start_with_a_refused_token_is_a_transaction(database: str) -> None:

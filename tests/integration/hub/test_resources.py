@@ -169,7 +169,7 @@ async def test_nobody_reads_past_an_open_transaction(hub: RunningHub, field: Fie
         await field.connect("north", "CP-1")
         seen.append(len((await boss.get("/api/v1/events")).json()["items"]))
     seen.append(len((await boss.get("/api/v1/events")).json()["items"]))
-    assert seen == [0, 1]
+    assert seen == [0, 2], "that it is connected, and online"
 
 
 async def test_quarantine_is_shown(hub: RunningHub, field: Field, boss: Person) -> None:

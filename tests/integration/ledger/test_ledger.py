@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ from csms.domain.metering import Channel, Reading
 from csms.domain.operations import (
     BootStation,
     ClaimCommand,
+    Connected,
     ConnectStation,
     DisconnectStation,
     FinishCommand,
@@ -22,10 +24,13 @@ from csms.domain.operations import (
     ReportConnectorStatus,
     SeenStation,
     SeeStations,
+    StartTransaction,
 )
 from csms.domain.times import parse_station_time
 from csms.ledger import LedgerClosed
-from tests.integration.ledger.conftest import Bench, reading
+from csms.ledger.metrics import RETRIES
+from csms.store.ledger_transaction import PostgresLedgerTransaction
+from tests.integration.ledger.conftest import Bench, open_bench, reading
 
 
 async def test_a_poisoned_row_fails_alone(bench: Bench) -> None:
@@ -421,3 +426,47 @@ async def test_an_outage_makes_nobody_call_the_other_processes_dead(bench: Bench
     await bench.ledger.commit(SeeStations(tenant_id=0, station_id=0, process_id=me, seen=[]))
     (row,) = await bench.rows("SELECT connected_process FROM stations WHERE station_id = $1", station.station_id)
     assert row["connected_process"] is None
+
+
+async def test_two_processes_that_take_the_same_stations_do_not_deadlock(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When all stations come back at once, a station connects in one process while its messages wait in another."""
+    first, second = await bench.connect("S1"), await bench.connect("S2")
+    connect = PostgresLedgerTransaction.connect_stations
+
+    async def slow(self: PostgresLedgerTransaction, ops: Any) -> Any:
+        connected = await connect(self, ops)
+        await asyncio.sleep(0.3)
+        return connected
+
+    monkeypatch.setattr(PostgresLedgerTransaction, "connect_stations", slow)
+    before = RETRIES._value.get()
+    async with open_bench(bench.dsn) as other, trio.open_nursery() as nursery:
+        for ledger, connecting, starting in ((bench.ledger, ("S1", first), second), (other.ledger, ("S2", second), first)):
+            # both in one group commit
+            nursery.start_soon(ledger.commit, _connect_again(*connecting))
+            nursery.start_soon(ledger.commit, _start(starting.station_id))
+    assert RETRIES._value.get() == before, "a group commit was tried again"
+
+
+def _connect_again(identity: str, connected: Connected) -> ConnectStation:
+    return ConnectStation(
+        tenant_id=1,
+        station_id=connected.station_id,
+        identity=identity,
+        process_id=uuid4(),
+        ocpp_version="ocpp1.6",
+        remote_address="127.0.0.1",
+        security_profile=0,
+    )
+
+
+def _start(station_id: int) -> StartTransaction:
+    return StartTransaction(
+        tenant_id=1,
+        station_id=station_id,
+        evse_id=1,
+        connector_id=1,
+        id_token="TAG",
+        time=parse_station_time("2026-03-01T10:00:00Z"),
+        meter_start_wh=0,
+    )

@@ -53,6 +53,12 @@ TOKENS: Final = ("TAG-1", "tag-1", "TAG-2", "BLOCKED", "LATE", "TAG-3", "TAG-4",
 _STATUSES: Final = ("Available", "Charging", "Preparing", "Faulted")
 _PAUSES: Final = {0: 3, 0.5: 3, 3: 6, 20: 5, 40: 3, 70: 3, 400: 2, 1000: 2, 4000: 1, 90_000: 0.4, 200_000: 0.2}
 """Seconds between group commits, and how often."""
+_REFERENCES: Final[dict[str, tuple[str | None, ...]]] = {
+    "RequestStartTransaction": ("7", "7", "8"),
+    "ClearCache": ("r1", "r2"),
+    "TriggerMessage": ("r2",),
+}
+"""The ids in commands that what follows them names."""
 _REGISTER, _POWER, _SIGNED = (
     (Channel(),),
     (Channel(), Channel("Power.Active.Import", unit="W")),
@@ -114,7 +120,7 @@ class Generator:
         self._commands += 1
         chance = self.chance
         tenant_id, station_id = self._station().values()
-        token, connector = chance.choice(TOKENS[:3]), chance.choice((1, 1, 2, None))
+        token, connector = chance.choice(TOKENS[:2]), chance.choice((1, 1, 1, 2, None))
         profile = {
             "id": chance.choice((1, 2, 10)),
             "chargingProfilePurpose": chance.choice(("TxProfile", "TxProfile", "TxDefaultProfile")),
@@ -141,7 +147,7 @@ class Generator:
             weights=(2, 2, 2, 2, 3, 5, 2, 3, 3),
         )[0]
         created_at = self.now + timedelta(microseconds=self._commands)
-        return Command(
+        made = Command(
             tenant_id,
             UUID(int=int(created_at.timestamp() * 1000) << 80 | 7 << 76 | self._commands << 64 | 2 << 62 | chance.getrandbits(60)),
             station_id,
@@ -151,8 +157,14 @@ class Generator:
             "operator",
             created_at,
             self.now + timedelta(seconds=chance.choice((5, 3000, 30_000))),
-            status="accepted" if action in ("SetChargingProfile", "ClearChargingProfile") and chance.random() < 0.8 else "queued",
         )
+        if chance.random() < 0.6:
+            # it has gone out already, by whatever process
+            made.status = chance.choice(("sent", "sent", "sent", "accepted", "accepted", "rejected"))
+            made.action = action or chance.choice(("RemoteStartTransaction", "RequestStartTransaction"))
+            made.reference = chance.choice(_REFERENCES.get(made.action, (None,)))
+            made.epoch, made.sent_at = 1, created_at
+        return made
 
     # -- choosing
 
@@ -184,6 +196,8 @@ class Generator:
             return StationTime(None, f"no time {chance.randint(0, 2)}", suspect=True)
         if kind < 0.1:
             ts = datetime(1970, 1, 1, 0, chance.randint(0, 3), tzinfo=UTC)
+        elif kind < 0.15:  # a clock that is ahead
+            ts = self.now.replace(microsecond=0) + timedelta(minutes=chance.randint(3, 180))
         elif kind < 0.5:
             ts = self.now.replace(microsecond=0) - timedelta(seconds=chance.randint(0, 5))
         else:
@@ -218,7 +232,9 @@ class Generator:
         own = self._sessions(station, "ocpp1.6")
         if own and kind < 0.75:
             return chance.choice(own)
-        others = sorted(row["transaction_ref"] for row in self._tables["sessions"].values() if row["ocpp_version"] == "ocpp1.6")
+        others: list[str] = sorted(
+            row["transaction_ref"] for row in self._tables["sessions"].values() if row["ocpp_version"] == "ocpp1.6"
+        )
         if others and kind < 0.85:
             return chance.choice(others)
         return "-1" if kind < 0.93 else str(chance.choice((7, 8)))
@@ -265,7 +281,7 @@ class Generator:
 
     def _see(self) -> SeeStations:
         chance = self.chance
-        keys = sorted(self._tables["stations"])
+        keys: list[tuple[int, int]] = sorted(self._tables["stations"])
         seen = [
             SeenStation(*key, self._epoch(*key), self.now - timedelta(seconds=chance.randint(0, 20)))
             for key in chance.sample(keys, chance.randint(0, len(keys)))
@@ -391,9 +407,10 @@ class Generator:
 
     def _reconcile(self) -> ReconcileSessions:
         chance = self.chance
-        give_up = chance.choice((3000, 86_000, 150_000))
+        give_up = chance.choice((3000, 86_000, 150_000, 150_000))
+        silence = chance.choice((60, 3600))
         return ReconcileSessions(
-            tenant_id=0, station_id=0, process_id=chance.choice(PROCESSES), silence_s=60, settle_s=20, give_up_s=give_up
+            tenant_id=0, station_id=0, process_id=chance.choice(PROCESSES), silence_s=silence, settle_s=20, give_up_s=give_up
         )
 
     # -- notices
@@ -472,14 +489,13 @@ class Generator:
             return self._connect()
         station = (command["tenant_id"], command["station_id"])
         action = command["action"] or chance.choice(("RemoteStartTransaction", "RequestStartTransaction"))
-        references = {"RequestStartTransaction": ("7", "7", "8"), "ClearCache": ("r1", "r2"), "TriggerMessage": ("r2",)}
         return ClaimCommand(
             tenant_id=station[0],
             station_id=station[1],
             command_id=command["command_id"],
             epoch=self._epoch(*station),
             action=action,
-            reference=chance.choice(references.get(action, (None,))),
+            reference=chance.choice(_REFERENCES.get(action, (None,))),
         )
 
     def _finish(self) -> Operation:

@@ -122,7 +122,7 @@ class NoticeStatements(SampleStatements):
         share = TAKEN_SHARE if row.taken else READINGS_SHARE if row.action == "MeterValues" else 1.0
         messages, size = usage.messages + 1, usage.bytes + len(row.payload)
         if messages <= MESSAGES_MAX * share and size <= BYTES_MAX * share:
-            kept = Quarantined(*(getattr(row, name) for name in row.__struct_fields__), times=1, last_at=self.tx.now)
+            kept = Quarantined(**msgspec.structs.asdict(row), times=1, last_at=self.tx.now)
             digest = (*station, row.digest)
             if not await self.tx.insert("quarantine", (row.tenant_id, row.quarantine_id), kept, unique=digest):
                 raise UniqueViolation(str(digest))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from tests.simulation.model.engine import Transaction
 
@@ -20,11 +20,11 @@ class Statements:
     step: Callable[[str], Awaitable[None]]
 
 
-def statement(method: Callable[Concatenate[S, P], Awaitable[T]]) -> Callable[Concatenate[S, P], Awaitable[T]]:
+def statement(method: Callable[Concatenate[S, P], Coroutine[Any, Any, T]]) -> Callable[Concatenate[S, P], Coroutine[Any, Any, T]]:
     """A method of the port: a step of the transaction, at whose end foreign keys are checked."""
 
     @wraps(method)
-    async def step(self: S, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def step(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
         await self.step(method.__name__)
         result = await method(self, *args, **kwargs)
         await self.tx.end_statement()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -92,10 +92,8 @@ class StationStatements(Statements):
     async def disconnect_stations(self, ops: Sequence[DisconnectStation]) -> list[bool]:
         done: list[bool] = []
         for op in ops:
-            key, epoch = (op.tenant_id, op.station_id), op.epoch
-            station = await self.tx.to_update(
-                "stations", key, lambda s, epoch=epoch: s.connection_epoch == epoch and s.connected_process is not None
-            )
+            key = _station(op)
+            station = await self.tx.to_update("stations", key, _connected_with(op.epoch))
             if station is not None:
                 station.connected_process = None
                 station.disconnected_at = self.tx.now
@@ -158,7 +156,7 @@ class StationStatements(Statements):
                 station = await self.tx.locked("stations", key)
                 station.offline_epoch = station.connection_epoch
                 self.tx.put("stations", key, station)
-                told.append(GoneStation(*key, station.connection_epoch, station.disconnected_at))
+                told.append(GoneStation(key[0], key[1], station.connection_epoch, station.disconnected_at))
         return told
 
     @statement
@@ -193,8 +191,8 @@ class StationStatements(Statements):
     @statement
     async def boot_stations(self, ops: Sequence[BootStation], registrations: Sequence[str]) -> None:
         for op, registration in zip(ops, registrations, strict=True):
-            key, epoch = (op.tenant_id, op.station_id), op.epoch
-            station = await self.tx.to_update("stations", key, lambda s, epoch=epoch: s.connection_epoch == epoch)
+            key = _station(op)
+            station = await self.tx.to_update("stations", key, _of_epoch(op.epoch))
             if station is None:
                 continue
             station.registration = registration
@@ -262,6 +260,14 @@ class StationStatements(Statements):
     @statement
     async def are_streams_open(self, keys: Collection[StreamKey]) -> set[StreamKey]:
         return {key for key in keys if self.tx.get("streams", key) is not None}
+
+
+def _of_epoch(epoch: int) -> Callable[[Station], bool]:
+    return lambda station: station.connection_epoch == epoch
+
+
+def _connected_with(epoch: int) -> Callable[[Station], bool]:
+    return lambda station: station.connection_epoch == epoch and station.connected_process is not None
 
 
 def _station(op: Operation) -> StationKey:
