@@ -180,8 +180,16 @@ class InboundCalls:
 
         Their CALL stays under way; when it is committed after all, the newest connection gets the answer.
         """
-        for call in _older(self._held_transactions, now - self._hold_s["transaction"]):
-            yield call.origin.station
+        limit = now - self._hold_s["transaction"]
+        for call in _older(self._held_transactions, limit):
+            station = call.origin.station
+            connection = station.connection
+            if connection is not None and connection.opened > limit:
+                # it has come again since: a station that is sent away at once loses an attempt each time (rule D2)
+                call.since = connection.opened
+                self._held_transactions[call] = None
+            else:
+                yield station
 
     def committed(self, call: InboundCall, outcome: object) -> None:
         """The ledger is done with the operation of `call`."""

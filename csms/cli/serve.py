@@ -94,7 +94,9 @@ async def _run_on(database: OpenDatabase, command: Command, settings: Settings, 
             log.info("migrated", version=version)
     else:
         await check_schema(database.url, fingerprint=secret.fingerprint())
-    async with _open_services(database, settings, secret) as services:
+    async with _open_services(
+        database, settings, secret, shared=command == "gateway" or settings.redis_url is not None
+    ) as services:
         await refresh_tenants(services.store.gateway, services.tenants)
         notes: list[str] = []
         if command != "gateway":
@@ -144,7 +146,9 @@ async def _run_on(database: OpenDatabase, command: Command, settings: Settings, 
 
 
 @asynccontextmanager
-async def _open_services(database: OpenDatabase, settings: Settings, secret: RootSecret) -> AsyncIterator[Services]:
+async def _open_services(
+    database: OpenDatabase, settings: Settings, secret: RootSecret, *, shared: bool
+) -> AsyncIterator[Services]:
     clock = SystemClock()
     ids = SystemIds(clock)
     health = HealthRegistry()
@@ -177,6 +181,7 @@ async def _open_services(database: OpenDatabase, settings: Settings, secret: Roo
                 queue_bound=settings.ledger_queue,
                 health=health,
                 committed=poker.written,
+                shared=shared,
             ),
             poker=poker,
             tenants=tenants,

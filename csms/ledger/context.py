@@ -47,7 +47,17 @@ ASKED_FOR: Final = timedelta(minutes=5)
 class BatchContext:
     """Made anew for every try of a group commit, so that a try that failed leaves nothing behind."""
 
-    def __init__(self, now: datetime, ids: Ids, tenants: TenantDirectory, transaction_ids: TransactionIdPool) -> None:
+    def __init__(
+        self,
+        now: datetime,
+        ids: Ids,
+        tenants: TenantDirectory,
+        transaction_ids: TransactionIdPool,
+        *,
+        shared: bool = False,
+    ) -> None:
+        """`shared`: other processes serve stations on the same store."""
+        self.shared = shared
         self.now = now
         self.ids = ids
         self.tenants = tenants

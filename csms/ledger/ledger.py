@@ -80,8 +80,10 @@ class Ledger:
         queue_bound: int = 20_000,
         health: HealthRegistry | None = None,
         committed: Callable[[], None] | None = None,
+        shared: bool = False,
     ) -> None:
-        """`committed` is told after every group commit; it must neither block nor raise."""
+        """`shared`: other processes have ledgers on the same store. `committed` is told after every group commit; it must neither
+        block nor raise."""
         self._store = store
         self._tenants = tenants
         self._clock = clock
@@ -92,6 +94,7 @@ class Ledger:
         self._queue_bound = queue_bound
         self._health = health or HealthRegistry()
         self._committed = committed
+        self._shared = shared
         self._ready: deque[_Pending] = deque()
         # a lane is here while an operation of it is ready or in flight; the deque holds those behind it
         self._lanes: dict[Lane, deque[_Pending]] = {}
@@ -278,7 +281,7 @@ class Ledger:
 
     async def _transaction(self, operations: Sequence[Operation], timeout: float) -> list[Any]:
         async def work(transaction: LedgerTransaction) -> list[Any]:
-            context = BatchContext(self._clock.now(), self._ids, self._tenants, self._transaction_ids)
+            context = BatchContext(self._clock.now(), self._ids, self._tenants, self._transaction_ids, shared=self._shared)
             return await apply_batch(transaction, context, operations)
 
         return await self._store.transact(work, timeout=timeout)

@@ -218,6 +218,12 @@ class StationStatements:
         )
         return sorted((row[0], row[1]) for row in rows)
 
+    async def hold_lanes(self, keys: Collection[tuple[int, int]]) -> None:
+        await self.connection.execute(
+            "SELECT count(pg_advisory_xact_lock(lane)) FROM unnest($1::int8[]) AS lane",
+            sorted({_lane(tenant_id, station_id) for tenant_id, station_id in keys}),
+        )
+
     async def lock_stations(self, keys: Collection[tuple[int, int]]) -> dict[tuple[int, int], StationRow]:
         rows = await self.connection.fetch(
             "SELECT s.tenant_id, s.station_id, s.identity, s.registration, s.admission, s.connection_epoch, "
@@ -293,3 +299,8 @@ class StationStatements:
             "OR excluded.status_time >= least(connectors.status_time, connectors.status_recorded_at)",
             *rows,
         )
+
+
+def _lane(tenant_id: int, station_id: int) -> int:
+    """The key of a station's advisory lock: 64 bits, signed. Two stations that share one wait for each other, no more."""
+    return ((tenant_id << 44 ^ station_id) & 0xFFFF_FFFF_FFFF_FFFF) - (1 << 63)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -77,7 +78,7 @@ class Account:
             stored = await connection.fetchval(_ALL_SESSIONS)
             twice = await connection.fetch(_TRANSACTION_IDS_GIVEN_TWICE)
             statuses = {row["identity"]: (row["status_time"], row["status"]) for row in await connection.fetch(_STATUS)}
-            security = {row["told"] for row in await connection.fetch(_SECURITY, since)}
+            security = Counter(row["told"] for row in await connection.fetch(_SECURITY, since))
         finally:
             await connection.close()
         found = self._session_differences(sessions)
@@ -90,7 +91,11 @@ class Account:
                 time, status = _moment(station.status[0]), station.status[1]
                 if statuses.get(station.identity) != (time, status):
                     found.append(f"{station.identity}: status {statuses.get(station.identity)}, not {(time, status)}")
-            found += [f"{told}: the security event is lost" for told in station.security_events - security]
+            found += [
+                f"{told}: the security event is stored {security[told]} times"
+                for told in station.security_events
+                if security[told] != 1
+            ]
         return found
 
     def settle(self) -> None:

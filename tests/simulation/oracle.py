@@ -150,6 +150,8 @@ def _faults_of_end(transaction: Transaction, session: StoredSession, told: list[
         yield "is active still"
     if session.outbox["session.started"] != 1 and transaction.messages[0].acknowledged:
         yield f"its start was published {session.outbox['session.started']} times"
+    if transaction.version == "ocpp1.6" and session.outbox["session.meter_values"] != len(session.registers):
+        yield f"{len(session.registers)} readings were published {session.outbox['session.meter_values']} times"
     if end is None:
         if session.status == "completed" and not transaction.over:
             yield "is completed, and its end was never told"

@@ -291,6 +291,7 @@ class World:
             batch_size=self.batch_size,
             queue_bound=self.queue_bound,
             health=health,
+            shared=self._wanted_processes > 1,
         )
         services = GatewayServices(
             settings=Settings(

@@ -121,12 +121,14 @@ async def test_r4_3_a_repeat_gets_the_stored_answer_and_has_no_effect(database: 
         assert await _effects(site) == done
 
 
-async def _effects(site: Site) -> list[int]:
-    rows = await site.rows(
-        "SELECT (SELECT count(*) FROM outbox WHERE type NOT IN ('station.connected', 'station.disconnected')), "
-        "(SELECT count(*) FROM station_events), (SELECT count(*) FROM transaction_events), (SELECT count(*) FROM station_samples)"
+async def _effects(site: Site) -> dict[str, int]:
+    """How much there is of what messages leave behind."""
+    (counts,) = await site.rows(
+        "SELECT (SELECT count(*) FROM outbox WHERE type NOT IN ('station.connected', 'station.disconnected')) AS published, "
+        "(SELECT count(*) FROM station_events) AS notices, (SELECT count(*) FROM transaction_events) AS events, "
+        "(SELECT count(*) FROM station_samples) AS readings"
     )
-    return list(rows[0].values())
+    return counts
 
 
 @each_version

@@ -149,13 +149,21 @@ def reading(minute: int, wh: str) -> Reading:
 
 
 @asynccontextmanager
-async def open_bench(database: str) -> AsyncIterator[Bench]:
+async def open_bench(database: str, *, shared: bool = False) -> AsyncIterator[Bench]:
     clock = SystemClock()
     async with open_store(database) as store:
         tenants = TenantDirectory(try_out=True)
         await refresh_tenants(store.gateway, tenants)
         health = HealthRegistry()
-        ledger = Ledger(PostgresLedgerStore(store.gateway), tenants, clock, SystemIds(clock), transaction_id_key=KEY, health=health)
+        ledger = Ledger(
+            PostgresLedgerStore(store.gateway),
+            tenants,
+            clock,
+            SystemIds(clock),
+            transaction_id_key=KEY,
+            health=health,
+            shared=shared,
+        )
         async with trio.open_nursery() as nursery:
             await nursery.start(ledger.run)
             yield Bench(store, ledger, tenants, health, database)

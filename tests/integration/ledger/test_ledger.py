@@ -470,3 +470,40 @@ def _start(station_id: int) -> StartTransaction:
         time=parse_station_time("2026-03-01T10:00:00Z"),
         meter_start_wh=0,
     )
+
+
+async def test_a_message_that_two_processes_commit_at_once_is_there_once(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One holds the message of a connection that has gone, the other its repeat on the new one: neither sees the other's rows."""
+    for name in ("insert_station_events", "insert_samples"):
+
+        def slowed(insert: Any) -> Any:
+            async def slow(self: PostgresLedgerTransaction, *arguments: Any) -> Any:
+                inserted = await insert(self, *arguments)
+                await asyncio.sleep(0.3)
+                return inserted
+
+            return slow
+
+        monkeypatch.setattr(PostgresLedgerTransaction, name, slowed(getattr(PostgresLedgerTransaction, name)))
+    async with open_bench(database, shared=True) as one, open_bench(database, shared=True) as other:
+        station = (await one.connect("S1")).station_id
+        started = await one.start(station)
+        event = RecordStationEvent(
+            tenant_id=1,
+            station_id=station,
+            type="security_event",
+            data=b'{"type":"TamperDetectionActivated"}',
+            time=parse_station_time("2026-03-01T10:00:00Z"),
+        )
+        for send in (
+            lambda bench: bench.ledger.commit(event),
+            lambda bench: bench.meter(station, started.transaction_id, reading(5, "1500")),
+        ):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(send, one)
+                nursery.start_soon(send, other)
+        assert len(await one.rows("SELECT FROM station_events WHERE type = 'security_event'")) == 1
+        assert len(await one.rows("SELECT FROM samples")) == 1
+        published = await one.rows("SELECT type, count(*) FROM outbox WHERE type LIKE 's%.%e%' GROUP BY 1 ORDER BY 1")
+        counts = {row["type"]: row["count"] for row in published}
+        assert (counts["session.meter_values"], counts["station.security_event"]) == (1, 1)

@@ -196,7 +196,7 @@ class Generator:
             return StationTime(None, f"no time {chance.randint(0, 2)}", suspect=True)
         if kind < 0.1:
             ts = datetime(1970, 1, 1, 0, chance.randint(0, 3), tzinfo=UTC)
-        elif kind < 0.15:  # a clock that is ahead
+        elif kind < 0.2:  # a clock that is ahead
             ts = self.now.replace(microsecond=0) + timedelta(minutes=chance.randint(3, 180))
         elif kind < 0.5:
             ts = self.now.replace(microsecond=0) - timedelta(seconds=chance.randint(0, 5))
@@ -230,6 +230,9 @@ class Generator:
         chance = self.chance
         kind = chance.random()
         own = self._sessions(station, "ocpp1.6")
+        running = self._sessions(station, "ocpp1.6", status="active")
+        if running and kind < 0.5:
+            return chance.choice(running)
         if own and kind < 0.75:
             return chance.choice(own)
         others: list[str] = sorted(
@@ -299,8 +302,8 @@ class Generator:
         chance = self.chance
         return ReportConnectorStatus(
             **station,
-            evse_id=chance.randint(0, 4),
-            connector_id=chance.randint(0, 3),
+            evse_id=chance.choice((1, 1, 1, 1, 0, 2, 3, 4)),
+            connector_id=chance.choice((1, 1, 1, 0, 2, 3)),
             status=chance.choice(_STATUSES),
             time=self._time() if chance.random() < 0.8 else None,
             error_code=chance.choice((None, "NoError")),
