@@ -14,7 +14,7 @@ from tests.simulation.comparison.sides import DEADLOCK_MS, Batch, Gate, ModelSid
 
 CRASH: Final = 2
 """A turn in which neither writer goes on: the server is killed."""
-_LONGEST_S: Final = 10
+_LONGEST_S: Final = 30
 _POLL_S: Final = 0.001
 
 
@@ -146,7 +146,7 @@ async def play_postgres(side: PostgresSide, batches: Sequence[Batch], turns: Seq
                     break
         play.blocked = [n in moving for n in range(2)]
         if play.blocked != before and moving:
-            await trio.sleep(1.5 * DEADLOCK_MS / 1000)  # it has looked for a circle, so that only who closes one will find it
+            await trio.sleep(3 * DEADLOCK_MS / 1000)  # it has looked for a circle, so that only who closes one will find it
 
     async def crash(play: _Play) -> None:
         # first who waits: or else he would go on for a moment when the other one is gone
