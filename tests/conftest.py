@@ -14,6 +14,7 @@ from typing import Any
 import asyncpg
 import pytest
 import trio
+from hypothesis import HealthCheck, settings
 
 from csms.postgres import EmbeddedPostgres
 from csms.secret import RootSecret
@@ -21,6 +22,10 @@ from tests.conformance.cases import write_tables
 from tests.conformance.rules.index import write_rules
 
 TEMPLATE = "template_migrated"
+
+# how long an example takes is the machine's affair
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -59,6 +59,7 @@ class SimulatedEntrance:
                 connections.start_soon(serve, sock, "192.0.2.1")
         finally:
             self.open = False
+            self._turn_away()
 
     def connect(self) -> socket.socket:
         """The station's end of a new connection. Raises Refused."""
@@ -71,6 +72,14 @@ class SimulatedEntrance:
         self._sockets.append(theirs)
         self._send.send_nowait(theirs)
         return ours
+
+    def _turn_away(self) -> None:
+        """Nobody takes those who have come but were not let in yet."""
+        while True:
+            try:
+                self._receive.receive_nowait().close()
+            except trio.WouldBlock:
+                return
 
     def kill(self) -> None:
         """The process is gone: the kernel ends its connections, and nothing that it still writes gets out."""
@@ -101,7 +110,7 @@ class Line:
         """The station knows that the connection is over."""
         self._nursery = nursery
         nursery.start_soon(self._carry_up)
-        nursery.start_soon(self._carry_down)
+        nursery.start_soon(self._hold)
 
     # -- the station's side
 
@@ -199,6 +208,13 @@ class Line:
                 continue
             data = data[sent:]
 
+    async def _hold(self) -> None:
+        """The line holds its socket until both have seen its end, or the run is over."""
+        try:
+            await self._carry_down()
+        finally:
+            self._close()
+
     async def _carry_down(self) -> None:
         while True:
             data = b""
@@ -216,7 +232,6 @@ class Line:
                     # what had arrived before is read before the end
                     await self._wait(trio.current_time() + latency, "down")
                     self._end()
-                self._close()
                 return
             if self._severed:
                 continue

@@ -15,7 +15,8 @@ import pytest
 from csms.postgres import EmbeddedPostgres
 from csms.store import open_store
 from tests.simulation.comparison.interleaving import CRASH, play_model, play_postgres
-from tests.simulation.comparison.operations import PROCESSES, TOKENS, Generator
+from tests.simulation.comparison.operations import PROCESSES, Generator
+from tests.simulation.comparison.orders import KNOWN_TOKENS, order
 from tests.simulation.comparison.sides import CommandKey, ModelSide, PostgresSide, find_deadlocks_fast, set_clock_of
 from tests.simulation.comparison.tables import Tables, differences
 
@@ -67,7 +68,7 @@ async def _episode_of_two(seed: int, postgres: PostgresSide) -> None:
     model = ModelSide()
     generator = Generator(f"two {seed}")
     await postgres.start_anew()
-    await _enter_tokens(generator, model, postgres)
+    await _enter_tokens(model, postgres)
     tables = await postgres.tables()
     for step in range(EPISODE // 2):
         where = f"seed {seed}, step {step}"
@@ -91,9 +92,8 @@ def _both(ours: list[tuple[str, str]], theirs: list[tuple[str, str]]) -> list[st
     return [f"{one} in the model, {other} in PostgreSQL" for one, other in zip_longest(ours, theirs)]
 
 
-async def _enter_tokens(generator: Generator, model: ModelSide, postgres: PostgresSide) -> None:
-    for number in range(0, len(TOKENS), 2):
-        token = generator.token(number)
+async def _enter_tokens(model: ModelSide, postgres: PostgresSide) -> None:
+    for token in KNOWN_TOKENS:
         await model.add_token(token)
         await postgres.add_token(token)
 
@@ -108,7 +108,9 @@ async def _act_as_hub(generator: Generator, tables: Tables, model: ModelSide, po
         tenant_id, station_id = chance.choice(sorted(tables["stations"]))
         for side in sides:
             await side.retire(tenant_id, station_id, generator.now)
-    command = generator.command(tables)
+    stations = sorted(tables["stations"])
+    station = stations[0] if chance.random() < 0.5 else chance.choice(stations)
+    command = order(chance, station, generator.now, len(tables["commands"]))
     for side in sides:
         await side.add_command(command)
     if chance.random() < 0.1 and tables["commands"]:
@@ -123,7 +125,7 @@ async def _episode(seed: int, postgres: PostgresSide) -> None:
     model = ModelSide()
     generator = Generator(f"one {seed}")
     await postgres.start_anew()
-    await _enter_tokens(generator, model, postgres)
+    await _enter_tokens(model, postgres)
     tables = await postgres.tables()
     for step in range(EPISODE):
         where = f"seed {seed}, step {step}"

@@ -41,24 +41,16 @@ from csms.domain.operations import (
 )
 from csms.domain.tolerance import Relaxation
 from csms.ledger.context import QUESTION
-from csms.ledger.rows import TokenRow
+from tests.simulation.comparison.orders import REFERENCES, TOKENS
 from tests.simulation.comparison.sides import Batch
 from tests.simulation.comparison.tables import Tables
-from tests.simulation.model.rows import Command
 from tests.simulation.timing import EPOCH
 
 PROCESSES: Final = tuple(UUID(int=number) for number in (1, 2, 3))
 IDENTITIES: Final = ("CP-1", "CP-1", "CP-1", "CP-1", "CP-2", "CP-2", "CP-2", "cp-2", "CP-3")
-TOKENS: Final = ("TAG-1", "tag-1", "TAG-2", "BLOCKED", "LATE", "TAG-3", "TAG-4", "TAG-5", "TAG-6", "TAG-7", "Tag-8")
 _STATUSES: Final = ("Available", "Charging", "Preparing", "Faulted")
 _PAUSES: Final = {0: 3, 0.5: 3, 3: 6, 20: 5, 40: 3, 70: 3, 400: 2, 1000: 2, 4000: 1, 90_000: 0.4, 200_000: 0.2}
 """Seconds between group commits, and how often."""
-_REFERENCES: Final[dict[str, tuple[str | None, ...]]] = {
-    "RequestStartTransaction": ("7", "7", "8"),
-    "ClearCache": ("r1", "r2"),
-    "TriggerMessage": ("r2",),
-}
-"""The ids in commands that what follows them names."""
 _REGISTER, _POWER, _SIGNED = (
     (Channel(),),
     (Channel(), Channel("Power.Active.Import", unit="W")),
@@ -75,7 +67,6 @@ class Generator:
         self.now = EPOCH
         self._said: list[Operation] = []
         self._tables: Tables = {}
-        self._commands = 0
 
     def batch(self, tables: Tables, most: int = 6) -> Batch:
         """One operation each of several stations, as the ledger groups them."""
@@ -104,67 +95,6 @@ class Generator:
         if self.chance.random() < 0.25:
             other = msgspec.structs.replace(other, operations=one.operations)
         return one, msgspec.structs.replace(other, now=one.now + timedelta(milliseconds=1))
-
-    def token(self, number: int) -> TokenRow:
-        """What an operator has entered."""
-        text = TOKENS[number]
-        until = EPOCH + timedelta(hours=30) if text == "LATE" else None
-        group = "GROUP" if number % 2 else None
-        kind = self.chance.choice(("ISO14443", "eMAID"))
-        status = "blocked" if text == "BLOCKED" else "accepted"
-        return TokenRow(1 + number % 2, text, kind, status, None, until, group, number == 2)
-
-    def command(self, tables: Tables) -> Command:
-        """What the hub puts in, for a station that is there."""
-        self._tables = tables
-        self._commands += 1
-        chance = self.chance
-        tenant_id, station_id = self._station().values()
-        token, connector = chance.choice(TOKENS[:2]), chance.choice((1, 1, 1, 2, None))
-        profile = {
-            "id": chance.choice((1, 2, 10)),
-            "chargingProfilePurpose": chance.choice(("TxProfile", "TxProfile", "TxDefaultProfile")),
-            "stackLevel": chance.randint(0, 3),
-        }
-        place = {} if connector is None else {"evseId": connector}
-        request = {"idToken": {"idToken": token}, "evseId": connector, "remoteStartId": 7}
-        command, action, parameters = chance.choices(
-            (
-                ("start", None, {"id_token": token, "connector_id": connector}),
-                ("start", None, {"id_token": token} | ({} if connector is None else {"evse_id": connector})),
-                (None, "RemoteStartTransaction", {"idTag": token} | ({} if connector is None else {"connectorId": connector})),
-                (None, "RequestStartTransaction", request),
-                (None, "RequestStartTransaction", request | {"chargingProfile": profile}),
-                (
-                    None,
-                    "SetChargingProfile",
-                    place | {"chargingProfile": profile | {"transactionId": f"tx-{chance.randint(1, 2)}"}},
-                ),
-                (None, "ClearChargingProfile", chance.choice(({}, {"chargingProfileId": 1}, {"chargingProfileId": 10}))),
-                (None, "ClearCache", {}),
-                (None, "TriggerMessage", {"requestedMessage": "Heartbeat"}),
-            ),
-            weights=(2, 2, 2, 2, 3, 5, 2, 3, 3),
-        )[0]
-        created_at = self.now + timedelta(microseconds=self._commands)
-        made = Command(
-            tenant_id,
-            UUID(int=int(created_at.timestamp() * 1000) << 80 | 7 << 76 | self._commands << 64 | 2 << 62 | chance.getrandbits(60)),
-            station_id,
-            command,
-            action,
-            msgspec.json.encode(parameters),
-            "operator",
-            created_at,
-            self.now + timedelta(seconds=chance.choice((5, 3000, 30_000))),
-        )
-        if chance.random() < 0.6:
-            # it has gone out already, by whatever process
-            made.status = chance.choice(("sent", "sent", "sent", "accepted", "accepted", "rejected"))
-            made.action = action or chance.choice(("RemoteStartTransaction", "RequestStartTransaction"))
-            made.reference = chance.choice(_REFERENCES.get(made.action, (None,)))
-            made.epoch, made.sent_at = 1, created_at
-        return made
 
     # -- choosing
 
@@ -498,7 +428,7 @@ class Generator:
             command_id=command["command_id"],
             epoch=self._epoch(*station),
             action=action,
-            reference=chance.choice(_REFERENCES.get(action, (None,))),
+            reference=chance.choice(REFERENCES.get(action, (None,))),
         )
 
     def _finish(self) -> Operation:

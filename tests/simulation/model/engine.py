@@ -58,6 +58,9 @@ class Tables:
         self.sequences: dict[str, int] = {}
         self.open: dict[Transaction, None] = {}
         self.last_number = 0
+        self.commits = 0
+        # number of a commit and the row as it was before it: for statements that began before and have waited since
+        self.past: dict[LockKey, list[tuple[int, Any]]] = {}
         self.groups = groups
         self.parents = parents
         # table and group -> keys, also those of rows that were rolled back or removed: `Transaction.get` leaves them out
@@ -84,6 +87,7 @@ class Transaction:
         self._writes: dict[str, Table] = {}
         self._locks: dict[LockKey, None] = {}
         self._to_check: list[LockKey] = []
+        self._snapshot = tables.commits
         self._ended = trio.Event()
         self._waits_for: Transaction | None = None
         self.over = False
@@ -92,7 +96,18 @@ class Transaction:
     # -- reading and writing
 
     def get(self, table: str, key: Hashable) -> Any:
-        """The row as this transaction sees it, or None."""
+        """The row as the statement sees it: as it was when the statement began, or was written since by its transaction."""
+        own = self._writes.get(table)
+        if own is not None and key in own:
+            return None if own[key] is _GONE else own[key]
+        if self._snapshot != self.tables.commits:
+            for number, row in self.tables.past.get((table, key), ()):
+                if number > self._snapshot:
+                    return row
+        return self.tables.table(table).get(key)
+
+    def latest(self, table: str, key: Hashable) -> Any:
+        """The row as it is now; what others have not committed is not there."""
         own = self._writes.get(table)
         if own is not None and key in own:
             return None if own[key] is _GONE else own[key]
@@ -100,12 +115,13 @@ class Transaction:
 
     def items(self, table: str) -> Iterator[tuple[Any, Any]]:
         """The keys and rows of all that this transaction sees."""
-        own = self._writes.get(table, {})
-        for key, row in list(self.tables.table(table).items()):
-            if key not in own:
-                yield key, row
-        for key, row in list(own.items()):
-            if row is not _GONE:
+        keys = dict.fromkeys(self.tables.table(table))
+        if self._snapshot != self.tables.commits:
+            keys |= dict.fromkeys(key for name, key in self.tables.past if name == table)
+        keys |= dict.fromkeys(self._writes.get(table, ()))
+        for key in keys:
+            row = self.get(table, key)
+            if row is not None:
                 yield key, row
 
     def rows(self, table: str) -> Iterator[Any]:
@@ -122,7 +138,7 @@ class Transaction:
         """Write a row; its lock is held, or it is a row of this transaction's own."""
         parent = self.tables.parents.get(table)
         # as PostgreSQL does it: a row that this transaction has written before is checked again, whatever has changed
-        if parent is not None and (self.get(table, key) is None or key in self._writes.get(table, ())):
+        if parent is not None and (self.latest(table, key) is None or key in self._writes.get(table, ())):
             self._to_check.append(parent(key, row))
         self._writes.setdefault(table, {})[key] = row
         group = self.tables.groups.get(table)
@@ -133,8 +149,12 @@ class Transaction:
         """A copy of the row, locked, as it is once the lock is ours; None when there is none (any more)."""
         if self.get(table, key) is None:
             return None
+        return await self.conflicting(table, key, mode)
+
+    async def conflicting(self, table: str, key: Hashable, mode: Mode = Mode.NO_KEY_UPDATE) -> Any:
+        """As ON CONFLICT DO UPDATE finds the row: also one that was not there yet when the statement began."""
         await self.lock(table, key, mode)
-        row = self.get(table, key)
+        row = self.latest(table, key)
         return None if row is None else copy(row)
 
     async def to_update(self, table: str, key: Hashable, fits: Callable[[Any], bool] = lambda row: True) -> Any:
@@ -172,7 +192,7 @@ class Transaction:
     async def _is_there(self, table: str, name: str, value: Hashable) -> bool:
         while True:
             self.check()
-            found = self.get(name, value)
+            found = self.latest(name, value)
             row_key = found if name != table and found is not None else value
             writer = self._writer(name, value) or self._writer(table, row_key)
             if writer is None:
@@ -186,13 +206,18 @@ class Transaction:
                 return holder
         return None
 
+    def begin_statement(self) -> None:
+        """What has been committed until now is seen."""
+        self._snapshot = self.tables.commits
+
     async def end_statement(self) -> None:
-        """The rows that those written belong to must be there, and stay."""
+        """The rows that those written belong to must be there, and stay. The next statement begins."""
         for table, key in self._to_check:
             await self.lock(table, key, Mode.KEY_SHARE)
-            if self.get(table, key) is None:
+            if self.latest(table, key) is None:
                 raise ForeignKeyViolation(f"{table} {key}")
         self._to_check.clear()
+        self.begin_statement()
 
     # -- locks
 
@@ -235,9 +260,12 @@ class Transaction:
 
     def commit(self) -> None:
         self.check()
+        self.tables.commits += 1
         for name, written in self._writes.items():
             table = self.tables.table(name)
             for key, row in written.items():
+                if len(self.tables.open) > 1:
+                    self.tables.past.setdefault((name, key), []).append((self.tables.commits, table.get(key)))
                 if row is _GONE:
                     table.pop(key, None)
                 else:
@@ -251,6 +279,8 @@ class Transaction:
     def _end(self) -> None:
         self.over = True
         del self.tables.open[self]
+        if not self.tables.open:
+            self.tables.past.clear()
         for lock in self._locks:
             holders = self.tables.holders[lock]
             del holders[self]

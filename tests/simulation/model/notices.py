@@ -13,7 +13,7 @@ from csms.domain.operations import DeviceVariable, StoreDeviceReport
 from csms.domain.tolerance import MOST_COUNTS, Relaxation
 from csms.ledger.rows import Kept, OutboxRow, QuarantineRow, RelaxationKey, StationEventRow, StoredEvent
 from csms.store.ledger_quarantine import BYTES_MAX, MESSAGES_MAX, READINGS_SHARE, TAKEN_SHARE, TOLD_AGAIN_AFTER_S
-from tests.simulation.model.engine import Mode, UniqueViolation
+from tests.simulation.model.engine import UniqueViolation
 from tests.simulation.model.rows import Outbox, Quarantined, QuarantineUsage, RelaxationCount, StationEvent
 from tests.simulation.model.samples import SampleStatements
 from tests.simulation.model.statements import statement
@@ -77,7 +77,7 @@ class NoticeStatements(SampleStatements):
         for key, variable in latest.items():
             if await self.tx.insert("device_variables", key, (variable, now)):
                 continue
-            known, _ = await self.tx.locked("device_variables", key, Mode.NO_KEY_UPDATE)
+            known, _ = await self.tx.conflicting("device_variables", key)
             kept = known.characteristics if variable.characteristics is None else variable.characteristics
             self.tx.put("device_variables", key, (msgspec.structs.replace(variable, characteristics=kept), now))
 
@@ -96,7 +96,9 @@ class NoticeStatements(SampleStatements):
         await self.tx.end_statement()
         for station in stations:
             await self.tx.locked("quarantine_usage", station)
+        await self.tx.end_statement()
         known = [await self._count_known(row, now) for row in rows]
+        await self.tx.end_statement()
         outcomes: list[Kept] = []
         for row, is_known in zip(rows, known, strict=True):
             digest = (row.tenant_id, row.station_id, row.digest)
@@ -161,7 +163,7 @@ class NoticeStatements(SampleStatements):
             new = wanted[key]
             added = RelaxationCount(new.cause, new.rule_id, new.times, now, now)
             if not await self.tx.insert("relaxations", key, added):
-                known = await self.tx.locked("relaxations", key, Mode.NO_KEY_UPDATE)
+                known = await self.tx.conflicting("relaxations", key)
                 self.tx.put("relaxations", key, _added(known, new, now))
 
 

@@ -87,6 +87,7 @@ class SampleStatements(Statements):
         for tenant_id, text in missing:
             if tenant_id not in full and self.tx.get("sample_shapes", (tenant_id, text)) is None:
                 await self.tx.insert("sample_shapes", (tenant_id, text), True)
+        await self.tx.end_statement()
         return {key: self.tx.get("sample_shapes", (key[0], text)) is not None for key, text in texts.items()}
 
     def publish(self, row: Outbox) -> None:

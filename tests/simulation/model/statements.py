@@ -26,6 +26,7 @@ def statement(method: Callable[Concatenate[S, P], Coroutine[Any, Any, T]]) -> Ca
     @wraps(method)
     async def step(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
         await self.step(method.__name__)
+        self.tx.begin_statement()
         result = await method(self, *args, **kwargs)
         await self.tx.end_statement()
         return result

@@ -45,6 +45,7 @@ class StationStatements(Statements):
             by_identity = (op.tenant_id, op.identity.lower())
             if await self.tx.insert("stations", (op.tenant_id, station_id), station, unique=by_identity):
                 created.add((op.tenant_id, op.identity))
+        await self.tx.end_statement()
         outcomes: list[Connected | None] = []
         for op in ops:
             new = (op.tenant_id, op.identity) in created
@@ -109,6 +110,7 @@ class StationStatements(Statements):
         if not await self.tx.insert("processes", process_id, Process(now)):
             await self.tx.lock("processes", process_id, Mode.NO_KEY_UPDATE)
             self.tx.put("processes", process_id, Process(now))
+        await self.tx.end_statement()
         back: list[SeenStation] = []
         overtaken: list[SeenStation] = []
         for sign in seen:
@@ -125,7 +127,9 @@ class StationStatements(Statements):
                     self.tx.put("stations", key, station)
         if was_away:
             return Presence([], back, overtaken)
+        await self.tx.end_statement()
         dead = await self._dead_processes_stations()
+        await self.tx.end_statement()
         for process in [process for process, _ in self.tx.items("processes")]:
             await self.tx.remove("processes", process, lambda row: row.seen_at < now - timedelta(days=1))
         return Presence(dead, back, overtaken)
@@ -229,7 +233,7 @@ class StationStatements(Statements):
         told = Connector(op.status, op.error_code, op.info, op.vendor_id, op.vendor_error_code, time, self.tx.now)
         if await self.tx.insert("connectors", key, told):
             return
-        known: Connector = await self.tx.locked("connectors", key, Mode.NO_KEY_UPDATE)
+        known: Connector = await self.tx.conflicting("connectors", key)
         if known.status_time is None or time is None or time >= min(known.status_time, known.status_recorded_at):
             self.tx.put("connectors", key, told)
 
@@ -255,6 +259,7 @@ class StationStatements(Statements):
         if booted_at is not None:
             for key, _ in self.tx.group("streams", _station(op)):
                 await self.tx.remove("streams", key, lambda stream: stream.opened_at < booted_at)
+        await self.tx.end_statement()
         return await self._open(op)
 
     @statement

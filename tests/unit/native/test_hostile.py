@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import _native as native
@@ -16,9 +16,6 @@ cuts = st.lists(st.integers(min_value=1, max_value=64), min_size=1, max_size=8)
 
 BOOT_16 = {"chargePointVendor": "V", "chargePointModel": "M"}
 BOOT_201 = {"reason": "PowerUp", "chargingStation": {"model": "M", "vendorName": "V"}}
-
-# How long an example takes says more about the other processes of the machine than about the codec.
-unhurried = settings(deadline=None)
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -45,14 +42,12 @@ def check(first: native.Connection, second: native.Connection, data: bytes, size
     return list(whole)
 
 
-@unhurried
 @given(st.binary(max_size=2_000), cuts)
 def test_bytes_instead_of_http(data: bytes, sizes: list[int]) -> None:
     first, second = (native.Connection(catalogue(), native.Limits()) for _ in range(2))
     check(first, second, data, sizes)
 
 
-@unhurried
 @given(st.lists(st.text(max_size=40), max_size=5), cuts)
 def test_any_headers(lines: list[str], sizes: list[int]) -> None:
     data = request(*[line.encode("latin-1", "replace").decode("latin-1") for line in lines])
@@ -61,26 +56,22 @@ def test_any_headers(lines: list[str], sizes: list[int]) -> None:
         assert event[0] in (native.UPGRADE, native.BAD_REQUEST)
 
 
-@unhurried
 @given(versions, st.binary(max_size=2_000), cuts)
 def test_bytes_instead_of_frames(version: str, data: bytes, sizes: list[int]) -> None:
     check(connect(version), connect(version), data, sizes)
 
 
-@unhurried
 @given(versions, st.binary(max_size=500), st.sampled_from([0x81, 0xC1, 0x88, 0x89, 0x8A]), cuts)
 def test_bytes_in_frames(version: str, data: bytes, first: int, sizes: list[int]) -> None:
     data = frame(data[:125] if first & 8 else data, first)
     check(connect(version, compression=True), connect(version, compression=True), data, sizes)
 
 
-@unhurried
 @given(versions, json_values, cuts)
 def test_any_json(version: str, value: object, sizes: list[int]) -> None:
     check(connect(version), connect(version), text(value), sizes)
 
 
-@unhurried
 @given(versions, st.sampled_from(["Heartbeat", "BootNotification", "MeterValues", "Authorize"]), json_values, json_values)
 def test_any_payload_is_accepted_or_answered(version: str, action: str, payload: object, extra: object) -> None:
     for message in ([2, "a", action, payload], [2, "a", action, {"customData": extra}], [2, "a", action, payload, extra]):
@@ -93,7 +84,6 @@ def test_any_payload_is_accepted_or_answered(version: str, action: str, payload:
             assert code == event[3].code
 
 
-@unhurried
 @given(st.data())
 def test_mutations_of_a_right_message(data: st.DataObject) -> None:
     version, boot = data.draw(st.sampled_from([("ocpp1.6", BOOT_16), ("ocpp2.0.1", BOOT_201)]))
@@ -103,7 +93,6 @@ def test_mutations_of_a_right_message(data: st.DataObject) -> None:
     check(connect(version), connect(version), frame(bytes(message)), [7])
 
 
-@unhurried
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_what_we_send_is_json_whatever_the_texts(message_id: str, description: str) -> None:
     connection = connect("ocpp1.6")
@@ -116,7 +105,6 @@ def test_what_we_send_is_json_whatever_the_texts(message_id: str, description: s
         assert json.loads(body) == [4, message_id, "InternalError", description[:255], {}]
 
 
-@unhurried
 @given(json_values)
 def test_decode_equals_the_standard_library(value: object) -> None:
     payload = json.dumps({"customData": {"vendorId": "v", "x": value}}).encode()
