@@ -18,8 +18,7 @@ async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Rec
     named = {
         (op.tenant_id, op.station_id, op.transaction_ref): op for op in ops if op.transaction_ref is not None and op.connector_id
     }
-    refs = await tx.session_refs(named) if named else {}
-    ids = {key: ref.session_id for key, ref in refs.items()}
+    ids = await tx.session_ids(named) if named else {}
     lost = {key: op for key, op in named.items() if key not in ids}
     if lost:
         ids |= await _resolve_lost(tx, context, lost)

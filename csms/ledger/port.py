@@ -39,7 +39,6 @@ from csms.ledger.rows import (
     QuarantineRow,
     RelaxationKey,
     SampleRow,
-    SessionRef,
     StationEventRow,
     StationRow,
     StationSampleRow,
@@ -112,7 +111,7 @@ class LedgerTransaction(Protocol):
         self, keys: Collection[tuple[int, int, bytes]]
     ) -> dict[tuple[int, int, bytes], SessionState]: ...
     async def open_sessions(self, keys: Collection[StationKey]) -> dict[StationKey, list[SessionState]]: ...
-    async def session_refs(self, keys: Collection[RefKey]) -> dict[RefKey, SessionRef]:
+    async def session_ids(self, keys: Collection[RefKey]) -> dict[RefKey, UUID]:
         """The newest incarnation of each, without a lock: for rows that only add to a session."""
         ...
 

@@ -74,13 +74,6 @@ class EventRow(msgspec.Struct):
     answer: bytes
 
 
-class SessionRef(msgspec.Struct, frozen=True):
-    """Which session a reference of a station means, and its status."""
-
-    session_id: UUID
-    status: str
-
-
 class CorrectionRow(msgspec.Struct):
     """What a finished session's facts were and became. `changes`: JSON, member -> [before, after]."""
 

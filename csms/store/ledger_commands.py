@@ -125,15 +125,15 @@ class CommandStatements:
     async def tx_profiles(self, sessions: Sequence[SessionState]) -> dict[SessionKey, list[bytes]]:
         rows = await self.connection.fetch(
             'SELECT DISTINCT ON (n.tenant_id, n.session_id, p.id COLLATE "C") n.tenant_id, n.session_id, '
-            "jsonb_build_object('evseId', coalesce(c.parameters -> 'evseId', to_jsonb(n.evse_id)), 'chargingProfile', "
+            "jsonb_build_object('evseId', p.evse_id, 'chargingProfile', "
             "c.parameters -> 'chargingProfile' || jsonb_build_object('transactionId', n.transaction_ref))::text "
             f"FROM {_RESUMED.source('n')} JOIN commands c ON c.tenant_id = n.tenant_id AND c.station_id = n.station_id "
             "AND c.status = 'accepted' AND c.created_at > now() - interval '30 days' "
             "AND c.parameters #>> '{chargingProfile,chargingProfilePurpose}' = 'TxProfile' "
             "AND (c.action = 'SetChargingProfile' AND c.parameters #>> '{chargingProfile,transactionId}' = n.transaction_ref "
             "OR c.action = 'RequestStartTransaction' AND c.session_id = n.session_id) "
-            "CROSS JOIN LATERAL (SELECT c.parameters #>> '{chargingProfile,id}' AS id) p "
-            "WHERE coalesce(c.parameters -> 'evseId', to_jsonb(n.evse_id)) IS NOT NULL "
+            "CROSS JOIN LATERAL (SELECT c.parameters #>> '{chargingProfile,id}' AS id, "
+            "coalesce(nullif(c.parameters -> 'evseId', 'null'), to_jsonb(n.evse_id)) AS evse_id) p WHERE p.evse_id IS NOT NULL "
             "AND NOT EXISTS (SELECT FROM commands k WHERE k.tenant_id = n.tenant_id AND k.station_id = n.station_id "
             "AND k.action = 'ClearChargingProfile' AND k.status = 'accepted' AND k.command_id > c.command_id "
             "AND coalesce(k.parameters ->> 'chargingProfileId', p.id) = p.id) "

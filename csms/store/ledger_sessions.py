@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from csms.domain.session_state import SessionState
-from csms.ledger.rows import EventRow, SessionRef
+from csms.ledger.rows import EventRow
 from csms.store.pool import Connection
 from csms.store.unnest import RowType
 
@@ -122,13 +122,13 @@ class SessionStatements:
             found.setdefault((session.tenant_id, session.station_id), []).append(session)
         return found
 
-    async def session_refs(self, keys: Collection[tuple[int, int, str]]) -> dict[tuple[int, int, str], SessionRef]:
+    async def session_ids(self, keys: Collection[tuple[int, int, str]]) -> dict[tuple[int, int, str], UUID]:
         rows = await self.connection.fetch(
-            "SELECT x.tenant_id, x.station_id, x.transaction_ref, x.session_id, x.status "
+            "SELECT x.tenant_id, x.station_id, x.transaction_ref, x.session_id "
             f"FROM {_REF.source('k')} JOIN sessions x USING (tenant_id, station_id, transaction_ref) ORDER BY x.incarnation",
             *_REF.parameters(keys),
         )
-        return {(row[0], row[1], row[2]): SessionRef(row[3], row[4]) for row in rows}
+        return {(row[0], row[1], row[2]): row[3] for row in rows}
 
     async def sessions_by_id(self, keys: Collection[tuple[int, UUID]]) -> dict[tuple[int, UUID], SessionState]:
         rows = await self.connection.fetch(

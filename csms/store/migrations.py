@@ -10,6 +10,7 @@ from typing import Final
 
 from csms.store.partitions import ensure_partitions
 from csms.store.pool import Connection, run_with_owner
+from csms.store.restored import continue_outbox, is_ahead
 
 _LOCK_KEY: Final = 0x6373_6D73  # "csms"
 _LEAST_SERVER: Final = 150_000
@@ -41,7 +42,8 @@ def load_migrations() -> list[Migration]:
 
 
 async def migrate(dsn: str, *, fingerprint: str) -> list[str]:
-    """Bring the schema up to date and bind the database to the root secret. Gives the versions applied now.
+    """Bring the schema up to date, bind the database to the root secret, and let a restored one go on. Gives the versions
+    applied now.
 
     Several processes may call this at once: one applies, the others wait and find nothing to do. Raises SchemaError,
     SecretMismatch, StoreUnavailable.
@@ -56,6 +58,7 @@ async def migrate(dsn: str, *, fingerprint: str) -> list[str]:
             applied = await _apply_missing(connection)
             await ensure_partitions(connection)
             await _bind_secret(connection, fingerprint)
+            await continue_outbox(connection)
         finally:
             await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK_KEY)
         return applied
@@ -76,6 +79,10 @@ async def check_schema(dsn: str, *, fingerprint: str) -> None:
         stored = await connection.fetchval("SELECT secret_fingerprint FROM installation")
         if stored != fingerprint:
             raise SecretMismatch(_mismatch(stored))
+        if await is_ahead(connection):
+            raise SchemaError(
+                "the database was restored into another PostgreSQL cluster: run 'csms migrate' once before it is used"
+            )
 
     await run_with_owner(dsn, work)
 

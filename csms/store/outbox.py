@@ -84,7 +84,7 @@ class OutboxStore:
                 "SELECT o.xid::text::bigint, o.id, o.event_id, o.type, o.version, t.slug, s.identity, o.session_id, "
                 "o.occurred_at, o.recorded_at, o.data FROM outbox o JOIN tenants t USING (tenant_id) "
                 "LEFT JOIN stations s USING (tenant_id, station_id) WHERE (o.xid, o.id) > ($1::bigint::text::xid8, $2) "
-                "AND o.xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY o.xid, o.id LIMIT $3",
+                "AND o.xid < outbox_horizon() ORDER BY o.xid, o.id LIMIT $3",
                 after.xid,
                 after.id,
                 limit,
@@ -99,7 +99,7 @@ class OutboxStore:
                 "SELECT (SELECT extract(epoch FROM now() - o.recorded_at) FROM outbox o "
                 "WHERE (o.xid, o.id) > ($1::bigint::text::xid8, $2) ORDER BY o.xid, o.id LIMIT 1), "
                 "(SELECT extract(epoch FROM now() - o.recorded_at) FROM outbox o "
-                "WHERE o.xid >= pg_snapshot_xmin(pg_current_snapshot()) ORDER BY o.xid, o.id LIMIT 1)",
+                "WHERE o.xid >= outbox_horizon() ORDER BY o.xid, o.id LIMIT 1)",
                 after.xid,
                 after.id,
             )

@@ -37,7 +37,7 @@ async def list_events(
         "SELECT o.xid::text::bigint AS xid, o.id, o.event_id, o.type, o.version, s.identity AS charge_point_id, o.session_id, "
         "o.occurred_at, o.recorded_at, o.data FROM outbox o LEFT JOIN stations s USING (tenant_id, station_id) "
         "WHERE o.tenant_id = $1 AND (o.xid, o.id) > ($2::bigint::text::xid8, $3) "
-        "AND o.xid < pg_snapshot_xmin(pg_current_snapshot()) AND ($5::text IS NULL OR o.type = $5) "
+        "AND o.xid < outbox_horizon() AND ($5::text IS NULL OR o.type = $5) "
         "ORDER BY o.xid, o.id LIMIT $4",
         tenant_id,
         after.xid,

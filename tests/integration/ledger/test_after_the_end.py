@@ -68,7 +68,7 @@ async def test_meter_values_that_race_with_the_close_are_not_lost(bench: Bench, 
     """The session is closed between the look-up of the message and its statement: the register moves the closed session."""
     station = (await bench.connect("S1")).station_id
     started = await bench.start(station)
-    look_up = PostgresLedgerTransaction.session_refs
+    look_up = PostgresLedgerTransaction.session_ids
 
     async def closed_meanwhile(self: PostgresLedgerTransaction, keys: Any) -> Any:
         found = await look_up(self, keys)
@@ -80,7 +80,7 @@ async def test_meter_values_that_race_with_the_close_are_not_lost(bench: Bench, 
         await other.close()
         return found
 
-    monkeypatch.setattr(PostgresLedgerTransaction, "session_refs", closed_meanwhile)
+    monkeypatch.setattr(PostgresLedgerTransaction, "session_ids", closed_meanwhile)
     await bench.meter(station, started.transaction_id, reading(10, "1700"))
     row = await session(bench)
     assert (row["status"], row["stop_meter_wh"], row["energy_wh"]) == ("incomplete", 1700, 700)

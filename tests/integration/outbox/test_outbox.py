@@ -18,7 +18,8 @@ from csms.health import HealthRegistry
 from csms.outbox import OutboxReader, Poker, SinkUnavailable
 from csms.outbox import reader as reader_module
 from csms.outbox.file_sink import FileSink
-from csms.store import Connection, Store, open_store
+from csms.secret import RootSecret
+from csms.store import Connection, SchemaError, Store, check_schema, migrate, open_store
 from csms.store.maintenance import OUTBOX_PATIENCE, prune_outbox
 from csms.store.outbox import START, OutboxStore
 from csms.store.pool import run_with_owner
@@ -91,6 +92,39 @@ async def test_events_come_in_their_order_and_as_the_api_lists_them(database: st
     first = sink.taken[0]
     assert (first.tenant, first.version, first.charge_point_id, bytes(first.data)) == ("default", 1, None, b"{}")
     assert first.recorded_at.tzinfo is not None
+
+
+async def test_events_go_on_after_a_dump_was_restored_into_another_cluster(database: str, root_secret: RootSecret) -> None:
+    """The other cluster counts its transactions from elsewhere; twice."""
+    secret = root_secret.fingerprint()
+    sink = ListSink()
+
+    async def take(store: Store, count: int) -> None:
+        async with LocalBus() as bus, trio.open_nursery() as nursery:
+            nursery.start_soon(reader(sink, store, bus).run)
+            await until(lambda: len(sink.taken) == count)
+            nursery.cancel_scope.cancel()
+
+    for round_ in range(2):
+        async with open_store(database) as store:
+            await write(store, "taken")
+            await take(store, 3 * round_ + 1)
+            await write(store, "unread")
+        await run_with_owner(database, come_from_elsewhere)
+        with pytest.raises(SchemaError, match="csms migrate"):
+            await check_schema(database, fingerprint=secret)
+        for _ in range(2):
+            await migrate(database, fingerprint=secret)
+        await check_schema(database, fingerprint=secret)
+        async with open_store(database) as store:
+            await write(store, "new")
+            await take(store, 3 * round_ + 3)
+    assert sink.types == ["taken", "unread", "new"] * 2
+
+
+async def come_from_elsewhere(conn: Connection) -> None:
+    for table in ("outbox", "outbox_readers"):
+        await conn.execute(f"UPDATE {table} SET xid = (xid::text::bigint + 5000000000)::text::xid8")
 
 
 async def test_a_poke_is_faster_than_the_look_every_second(database: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,7 +118,7 @@ class CommandStatements(Statements):
                 ours = (command.action, profile.get("transactionId")) == ("SetChargingProfile", session.transaction_ref) or (
                     (command.action, command.session_id) == ("RequestStartTransaction", session.session_id)
                 )
-                evse_id = parameters.get("evseId", session.evse_id)
+                evse_id = _first(parameters.get("evseId"), session.evse_id)
                 if ours and evse_id is not None and profile.get("chargingProfilePurpose") == "TxProfile":
                     whole = {
                         "evseId": evse_id,

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from csms.domain.session_state import SessionState
 from csms.ledger.port import RefKey, SessionKey, StationKey
-from csms.ledger.rows import ConnectorKey, CorrectionRow, EventRow, SessionRef, TokenRow
+from csms.ledger.rows import ConnectorKey, CorrectionRow, EventRow, TokenRow
 from csms.ledger.transaction_ids import BLOCK
 from csms.store.ledger_tokens import UNKNOWN_TOKENS_MAX
 from tests.simulation.model.engine import UniqueViolation
@@ -57,14 +57,14 @@ class SessionStatements(Statements):
         return found
 
     @statement
-    async def session_refs(self, keys: Collection[RefKey]) -> dict[RefKey, SessionRef]:
-        found: dict[RefKey, tuple[int, SessionRef]] = {}
+    async def session_ids(self, keys: Collection[RefKey]) -> dict[RefKey, UUID]:
+        found: dict[RefKey, tuple[int, UUID]] = {}
         for key in keys:
             for session in self._of_station(key[:2]):
                 state = session.state
                 if state.transaction_ref == key[2] and (key not in found or state.incarnation >= found[key][0]):
-                    found[key] = (state.incarnation, SessionRef(state.session_id, state.status))
-        return {key: ref for key, (_, ref) in found.items()}
+                    found[key] = (state.incarnation, state.session_id)
+        return {key: session_id for key, (_, session_id) in found.items()}
 
     @statement
     async def sessions_by_id(self, keys: Collection[SessionKey]) -> dict[SessionKey, SessionState]:
