@@ -36,6 +36,10 @@ def _path(value: str) -> Path:
     return Path(_text(value)).expanduser()
 
 
+def _paths(value: str) -> tuple[Path, ...]:
+    return tuple(_path(part.strip()) for part in value.split(","))
+
+
 def _url(*schemes: str) -> Parser:
     def parse(value: str) -> str:
         try:
@@ -145,6 +149,17 @@ class Settings:
     )
     ocpp_host: str = _setting("127.0.0.1", _text, "Address that stations connect to; `0.0.0.0` or `::` for all")
     ocpp_port: int = _setting(9000, _integer(0, 65535), "Port that stations connect to; 0 takes any free one")
+    ocpp_tls_port: int = _setting(9443, _integer(0, 65535), "Port of the same over TLS, once there is a certificate")
+    ocpp_tls_certificate: tuple[Path, ...] = _setting(
+        (), _paths, "Certificate chain of the TLS port, a PEM file; one with an RSA and one with an ECDSA key, parted by a comma"
+    )
+    ocpp_tls_key: tuple[Path, ...] = _setting((), _paths, "The private keys of those certificates, in their order")
+    ocpp_tls_client_ca: Path | None = _setting(
+        None, _path, "PEM file of who signs the certificates of stations (security profile 3). Unset: stations need none"
+    )
+    ocpp_tls_static_rsa: bool = _setting(
+        True, _flag, "0: without the two suites that lack forward secrecy, which OCPP demands for old stations"
+    )
     http_host: str = _setting("127.0.0.1", _text, "Address of the HTTP API; `0.0.0.0` or `::` for all")
     http_port: int = _setting(8080, _integer(0, 65535), "Port of the HTTP API; 0 takes any free one")
     try_out: bool = _setting(
@@ -293,6 +308,11 @@ def _check_together(settings: Settings) -> None:
                 raise SettingsError(f"{PREFIX}{name.upper()} needs CSMS_DATABASE_URL: the owner's role runs the migrations")
     elif settings.secret_file is None:
         raise SettingsError("CSMS_DATABASE_URL needs CSMS_SECRET_FILE: the root secret that belongs to the database")
+
+    if len(settings.ocpp_tls_certificate) != len(settings.ocpp_tls_key):
+        raise SettingsError("CSMS_OCPP_TLS_CERTIFICATE and CSMS_OCPP_TLS_KEY belong together: name as many keys as certificates")
+    if settings.ocpp_tls_client_ca is not None and not settings.ocpp_tls_certificate:
+        raise SettingsError("CSMS_OCPP_TLS_CLIENT_CA needs CSMS_OCPP_TLS_CERTIFICATE and CSMS_OCPP_TLS_KEY")
 
 
 def _nearest(name: str, known: list[str]) -> str:

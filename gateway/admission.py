@@ -19,12 +19,15 @@ from gateway.limits import HANDSHAKES_PER_SECOND, NEW_STATIONS_PER_HOUR, FailedL
 from gateway.registry import Registry
 from gateway.services import GatewayServices
 from gateway.submission import Submission
+from gateway.tls import Peer
 from gateway.versions import Version
 
 log = structlog.get_logger()
 
 NO_AUTHENTICATION: Final = 0
 BASIC_OVER_PLAIN: Final = 1
+BASIC_OVER_TLS: Final = 2
+MUTUAL_TLS: Final = 3
 """OCPP security profiles."""
 REFUSAL_STEP_S: Final = 0.25
 """A refusal of credentials leaves a multiple of this after the request came, so that its time does not tell whether the
@@ -37,12 +40,13 @@ RETRY_AFTER_S: Final = (5, 60)
 
 
 class Admitted(NamedTuple):
-    """A station that may come in; its epoch is committed."""
+    """A station that may come in; its epoch is committed. `certificate_name`: with it the station proved who it is."""
 
     tenant: TenantConfig
     identity: str
     version: Version
     connected: Connected
+    certificate_name: str | None
 
 
 class NoCommonSubprotocol(NamedTuple):
@@ -75,8 +79,9 @@ class Admission:
         self._slow_hashes = trio.CapacityLimiter(SLOW_HASHES_AT_ONCE)
         self.draining = False
 
-    async def admit(self, upgrade: Upgrade, address: str) -> Admitted | NoCommonSubprotocol | Rejection:
-        """Decide about `upgrade` from `address`. The caller limits the time; a cancelled call leaves nothing behind."""
+    async def admit(self, upgrade: Upgrade, address: str, peer: Peer) -> Admitted | NoCommonSubprotocol | Rejection:
+        """Decide about `upgrade` from `address`; `peer`: what the transport tells. The caller limits the time; a cancelled call
+        leaves nothing behind."""
         services = self._services
         if services.settings.try_out and handshake.came_through_browser_or_proxy(upgrade.headers):
             return handshake.FORBIDDEN_IN_TRY_OUT
@@ -95,8 +100,8 @@ class Admission:
         if credentials is not None and self._failures.blocked(target, source, arrived):
             return handshake.TOO_MANY_FAILURES
         suspicious = self._failures.suspicious(source, arrived)
-        decision = await self._decide(upgrade, target, credentials, address, cheap_only=suspicious)
-        if decision is handshake.UNAUTHORIZED and credentials is not None:
+        decision = await self._decide(upgrade, target, credentials, address, peer, cheap_only=suspicious)
+        if decision is handshake.UNAUTHORIZED and (credentials is not None or peer.certificate_name is not None):
             self._failures.failed(target, source, services.clock.monotonic())
             log.info("gateway.log_in_refused", tenant=target.tenant, source=source)
             if suspicious:
@@ -127,10 +132,10 @@ class Admission:
         return handshake.overloaded(reason, least + self._services.ids.token(1)[0] % (most - least + 1))
 
     async def _decide(
-        self, upgrade: Upgrade, target: Target, credentials: Credentials | None, address: str, *, cheap_only: bool
+        self, upgrade: Upgrade, target: Target, credentials: Credentials | None, address: str, peer: Peer, *, cheap_only: bool
     ) -> Admitted | NoCommonSubprotocol | Rejection:
         try:
-            who = await self._authenticate(target, credentials, cheap_only=cheap_only)
+            who = await self._authenticate(target, credentials, peer, cheap_only=cheap_only)
         except StoreUnavailable:
             return self.overloaded("store_away")
         if isinstance(who, Rejection):
@@ -159,13 +164,22 @@ class Admission:
         if connected.created:
             self._new_stations.count(who.tenant.tenant_id, now)
             log.info("gateway.station_created", tenant=who.tenant.slug, station_id=connected.station_id)
-        return Admitted(who.tenant, target.identity, version, connected)
+        proved = peer.certificate_name if who.security_profile == MUTUAL_TLS else None
+        return Admitted(who.tenant, target.identity, version, connected, proved)
 
     async def _authenticate(
-        self, target: Target, credentials: Credentials | None, *, cheap_only: bool
+        self, target: Target, credentials: Credentials | None, peer: Peer, *, cheap_only: bool
     ) -> _Authenticated | Rejection:
         """Who asks? `cheap_only`: work no slow hash. Raises StoreUnavailable."""
         tenant = self._services.tenants.by_slug(target.tenant)
+        if tenant is not None and peer.certificate_name is not None:
+            record = await self._look_up(tenant, target.identity)
+            if (
+                record is not None
+                and not record.retired
+                and (record.identity, record.certificate_name) == (target.identity, peer.certificate_name)
+            ):
+                return _Authenticated(tenant, record, MUTUAL_TLS)
         if credentials is None:
             if tenant is None or not tenant.allow_unauthenticated:
                 return handshake.UNAUTHORIZED
@@ -175,7 +189,8 @@ class Admission:
             return handshake.UNAUTHORIZED
         if tenant is None:
             return self._refuse_unknown(credentials)
-        return await self._with_credentials(tenant, target.identity, credentials, cheap_only=cheap_only)
+        profile = BASIC_OVER_TLS if peer.encrypted else BASIC_OVER_PLAIN
+        return await self._with_credentials(tenant, target.identity, credentials, profile, cheap_only=cheap_only)
 
     async def _without_credentials(self, tenant: TenantConfig, identity: str) -> _Authenticated | Rejection:
         record = await self._look_up(tenant, identity)
@@ -184,22 +199,23 @@ class Admission:
             return handshake.NOT_FOUND if tenant.onboarding == "refuse" else _Authenticated(tenant, None, NO_AUTHENTICATION)
         if record.retired or record.identity != identity:
             return handshake.NOT_FOUND
-        if record.password_scheme is not None or record.security_profile > NO_AUTHENTICATION:
+        if _has_credentials(record) or record.security_profile > NO_AUTHENTICATION:
             return handshake.UNAUTHORIZED
         return _Authenticated(tenant, record, NO_AUTHENTICATION)
 
     async def _with_credentials(
-        self, tenant: TenantConfig, identity: str, credentials: Credentials, *, cheap_only: bool
+        self, tenant: TenantConfig, identity: str, credentials: Credentials, profile: int, *, cheap_only: bool
     ) -> _Authenticated | Rejection:
         record = await self._look_up(tenant, identity)
         if record is None and tenant.onboarding != "refuse" and not cheap_only:
             if self._hashes_crowded:
                 return self.overloaded("too_many_slow_hashes")
-            return _Authenticated(tenant, None, BASIC_OVER_PLAIN, credentials)
+            return _Authenticated(tenant, None, profile, credentials)
         if record is None or record.retired or record.identity != identity:
             return self._refuse_unknown(credentials)
         if record.password_scheme is None:
-            if tenant.allow_unauthenticated and record.security_profile == NO_AUTHENTICATION:
+            unproven = not _has_credentials(record) and record.security_profile == NO_AUTHENTICATION
+            if tenant.allow_unauthenticated and unproven:
                 return _Authenticated(tenant, record, NO_AUTHENTICATION)
             return self._refuse_unknown(credentials)
         passwords = self._services.passwords
@@ -212,9 +228,9 @@ class Admission:
             return self.overloaded("too_many_slow_hashes")
         else:
             right = await trio.to_thread.run_sync(passwords.verify, *stored, limiter=self._slow_hashes)
-        if not right or record.security_profile > BASIC_OVER_PLAIN:
+        if not right or record.security_profile > profile:
             return handshake.UNAUTHORIZED
-        return _Authenticated(tenant, record, BASIC_OVER_PLAIN)
+        return _Authenticated(tenant, record, profile)
 
     async def _look_up(self, tenant: TenantConfig, identity: str) -> StationRecord | None:
         async with self._running:
@@ -249,6 +265,10 @@ class Admission:
             )
             operation.password_scheme, operation.password_hash, operation.password_salt = stored
         return operation
+
+
+def _has_credentials(record: StationRecord) -> bool:
+    return record.password_scheme is not None or record.certificate_name is not None
 
 
 class _Connecting:

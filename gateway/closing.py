@@ -12,6 +12,7 @@ class CloseReason(Enum):
     LOST = (1006, "lost")
     VIOLATION = (1002, "violation")
     NO_SUBPROTOCOL = (1002, "no_subprotocol")
+    WRONG_CERTIFICATE = (1008, "wrong_certificate")
     REPLACED = (1008, "replaced")
     OPERATOR = (1008, "operator")
     SLOW_CONSUMER = (1008, "slow_consumer")

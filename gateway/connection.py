@@ -82,6 +82,7 @@ class Connection:
         "_tenant",
         "boot_asked",
         "calls",
+        "certificate_name",
         "clock",
         "closing",
         "codec",
@@ -118,6 +119,7 @@ class Connection:
         epoch: int,
         version: Version,
         compressed: bool,
+        certificate_name: str | None,
         clock: Clock,
         registry: Registry,
         inbound: InboundCalls,
@@ -133,6 +135,8 @@ class Connection:
         self.epoch = epoch
         self.version = version
         self.compressed = compressed
+        self.certificate_name = certificate_name
+        """The name in the certificate by which the station signed in (security profile 3)."""
         self.clock = clock
         self.registry = registry
         self.inbound = inbound
@@ -185,7 +189,7 @@ class Connection:
 
     async def read(self) -> CloseReason:
         """Handle what arrives until the connection is over; gives the reason."""
-        sock = self.wire.sock
+        wire = self.wire
         data = b""  # the codec may hold what came right behind the upgrade
         while True:
             size = COMPRESSED_READ_SIZE if self.compressed else READ_SIZE
@@ -194,13 +198,10 @@ class Connection:
                 if end is not None:
                     return end
             data = b""  # nothing is kept while the station is silent
-            if self.wire.end is not None:
+            if wire.end is not None:
                 return self._reason(CloseReason.LOST)
             try:
-                await trio.lowlevel.wait_readable(sock)
-                data = sock.recv(READ_SIZE)
-            except (BlockingIOError, InterruptedError):
-                continue
+                data = await wire.receive(READ_SIZE)
             except (OSError, trio.ClosedResourceError):
                 return self._reason(CloseReason.LOST)
             if not data:
@@ -338,11 +339,7 @@ async def linger(wire: Wire) -> None:
         try:
             wire.finish_sending()
             while wire.end is None and dropped < LINGER_BYTES:
-                await trio.lowlevel.wait_readable(wire.sock)
-                try:
-                    data = wire.sock.recv(READ_SIZE)
-                except (BlockingIOError, InterruptedError):
-                    continue
+                data = await wire.receive(READ_SIZE)
                 if not data:
                     return
                 dropped += len(data)

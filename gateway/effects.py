@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from csms.domain.operations import Operation
+from csms.domain.operations import Operation, RecordStationEvent
+from gateway.closing import CloseReason
 
 Hold = Literal["transaction", "authorize"]
 """How long an answer may wait for the store: `hold_transaction_s` then the station is closed, or `hold_authorize_s` then
@@ -39,4 +40,11 @@ class Refuse(msgspec.Struct, gc=False):
     details: bytes = b"{}"
 
 
-Effect = Reply | Commit | Refuse
+class HangUp(msgspec.Struct, gc=False):
+    """Close the connection without an answer; `event` is kept, so that an operator can tell why."""
+
+    reason: CloseReason
+    event: RecordStationEvent
+
+
+Effect = Reply | Commit | Refuse | HangUp

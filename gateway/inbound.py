@@ -29,7 +29,7 @@ from csms.domain.operations import (
 from csms.domain.times import deviations
 from gateway import metrics
 from gateway.connection import Connection, contained
-from gateway.effects import Commit, Hold, Reply
+from gateway.effects import Commit, HangUp, Hold, Reply
 from gateway.quota import TokenBucket
 from gateway.replay import FRESH
 from gateway.skew import ClockSkew, time_told
@@ -295,6 +295,11 @@ class InboundCalls:
             if call.origin.skew is not None and call.action == "Heartbeat":
                 call.origin.skew.set_anew()
             self._answer(station, call, effect.payload)
+        elif isinstance(effect, HangUp):
+            log.warning("gateway.hung_up", tenant_id=call.origin.tenant_id, station_id=station.key[1], reason=effect.reason.label)
+            self._submission.submit(effect.event, _ignore)
+            station.running = None
+            call.origin.close(effect.reason)
         else:
             refusal = _Refusal(effect.code, effect.description, effect.details)
             self._refuse(station, call, refusal, "schema")

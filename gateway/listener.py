@@ -12,6 +12,7 @@ import structlog
 import trio
 
 from gateway import metrics
+from gateway.tls import TlsContext
 
 log = structlog.get_logger()
 
@@ -21,7 +22,7 @@ NO_ROOM_PAUSE_S: Final = 0.1
 _NO_ROOM: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 Serve = Callable[[socket.socket, str], Awaitable[None]]
-"""Serves one socket until it is over; the address is the peer's."""
+"""Serves one socket until it is over; the address is the peer's. A TLS socket has its handshake still before it."""
 
 
 class Entrance(Protocol):
@@ -38,20 +39,31 @@ class Entrance(Protocol):
 
 
 class Listeners:
-    """The entrance of the network: listening sockets."""
+    """The entrance of the network: listening sockets, with and without TLS."""
 
-    def __init__(self, host: str, port: int) -> None:
-        """Raises OSError when the port cannot be had."""
-        self._sockets = open_listeners(host, port)
+    def __init__(self, host: str, port: int, tls: TlsContext | None = None, tls_port: int = 0) -> None:
+        """Raises OSError when a port cannot be had."""
+        self._plain = open_listeners(host, port)
+        self._tls = tls
+        self._encrypted: list[socket.socket] = []
+        if tls is not None:
+            try:
+                self._encrypted = open_listeners(host, tls_port)
+            except OSError:
+                for listener in self._plain:
+                    listener.close()
+                raise
 
     @property
     def urls(self) -> list[str]:
-        return [url_of(listener) for listener in self._sockets]
+        return [url_of(listener, "ws") for listener in self._plain] + [url_of(listener, "wss") for listener in self._encrypted]
 
     async def accept(self, connections: trio.Nursery, serve: Serve) -> None:
         async with trio.open_nursery() as nursery:
-            for listener in self._sockets:
-                nursery.start_soon(accept_connections, listener, connections, serve)
+            for listener in self._plain:
+                nursery.start_soon(accept_connections, listener, None, connections, serve)
+            for listener in self._encrypted:
+                nursery.start_soon(accept_connections, listener, self._tls, connections, serve)
 
 
 def open_listeners(host: str, port: int) -> list[socket.socket]:
@@ -80,13 +92,13 @@ def open_listeners(host: str, port: int) -> list[socket.socket]:
     return listeners
 
 
-def url_of(listener: socket.socket) -> str:
+def url_of(listener: socket.socket, scheme: str) -> str:
     """Where stations connect to, without their identity."""
     host, port = listener.getsockname()[:2]
-    return f"ws://[{host}]:{port}/ocpp" if listener.family == socket.AF_INET6 else f"ws://{host}:{port}/ocpp"
+    return f"{scheme}://[{host}]:{port}/ocpp" if listener.family == socket.AF_INET6 else f"{scheme}://{host}:{port}/ocpp"
 
 
-async def accept_connections(listener: socket.socket, nursery: trio.Nursery, serve: Serve) -> None:
+async def accept_connections(listener: socket.socket, tls: TlsContext | None, nursery: trio.Nursery, serve: Serve) -> None:
     """Start `serve(socket, peer address)` in `nursery` for each connection. Runs until cancelled, then stops listening."""
     with listener:
         while True:
@@ -105,6 +117,8 @@ async def accept_connections(listener: socket.socket, nursery: trio.Nursery, ser
                 try:
                     sock.setblocking(False)
                     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    if tls is not None:
+                        sock = tls.wrap(sock)
                 except OSError:
                     sock.close()  # gone before it began
                     continue

@@ -19,7 +19,7 @@ from csms.store.gateway_store import GatewayStore
 from csms.store.replay_records import REPLAYS_TOPIC, ReplayError, ReplayRecord, replayed_topic
 from csms.tenants import TenantConfig, TenantDirectory
 from gateway import metrics
-from gateway.effects import Commit, Effect, Refuse, Reply
+from gateway.effects import Commit, Effect, HangUp, Refuse, Reply
 from gateway.submission import Submission
 from gateway.supervision import split_exits
 from gateway.tolerance import Spared, Tolerance
@@ -50,6 +50,7 @@ class _AbsentStation:
     epoch: int
     ocpp_version: str
     clock: Clock
+    certificate_name: str | None = None
 
 
 class QuarantineReplay:
@@ -125,6 +126,8 @@ class QuarantineReplay:
                 return effect.payload
             if isinstance(effect, Refuse):
                 return ReplayError("refused", effect.code, description=effect.description)
+            if isinstance(effect, HangUp):
+                return ReplayError("refused", description=effect.reason.label)
             return await self._commit(record, effect)
         except BaseException as error:  # noqa: BLE001 - the boundary of one message; exits go on from there
             passing, ours = split_exits(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from typing import Final
 
 import structlog
@@ -17,8 +18,10 @@ from gateway.closing import CloseReason
 from gateway.connection import READ_SIZE, Connection, linger
 from gateway.handshake import Rejection, Upgrade
 from gateway.inbound import InboundCalls
+from gateway.limits import HANDSHAKES_PER_SECOND, Pacer
 from gateway.registry import Registry
 from gateway.supervision import split_exits
+from gateway.tls import Peer, shake_hands
 from gateway.tolerance.makes import make
 from gateway.unanswered import UnansweredMessages
 from gateway.wire import Wire
@@ -60,6 +63,7 @@ class Reception:
         self._writers = writers
         self._handshake_timeout_s = handshake_timeout_s
         self._limits = _native.Limits()
+        self._tls_pacer = Pacer(HANDSHAKES_PER_SECOND)
         self._half_open: dict[trio.CancelScope, None] = {}
 
     async def serve(self, sock: socket.socket, address: str) -> None:
@@ -114,12 +118,18 @@ class Reception:
             oldest.cancel(reason="too many half-open handshakes")
 
     async def _shake_hands(self, wire: Wire, address: str) -> tuple[str, Connection | None]:
+        peer = Peer()
+        if isinstance(wire.sock, ssl.SSLSocket):
+            secured = await self._secure(wire.sock, address)
+            if secured is None:
+                return "tls_failed", None
+            peer = secured
         codec = _native.Connection(self._catalogue, self._limits)
         upgrade = await self._read_upgrade(wire, codec)
         if upgrade is None:
             return "not_an_upgrade", None
         try:
-            decision = await self._admission.admit(upgrade, address)
+            decision = await self._admission.admit(upgrade, address, peer)
         except trio.Cancelled:
             # out of time, because the store hangs, or the process ends: the station shall come back later
             late = self._admission.overloaded("out_of_time")
@@ -136,13 +146,24 @@ class Reception:
         await linger(wire)
         return outcome, None
 
+    async def _secure(self, sock: ssl.SSLSocket, address: str) -> Peer | None:
+        """The TLS handshake; None when it failed, or when more come at once than there is time for."""
+        try:
+            await trio.lowlevel.wait_readable(sock)
+            wait = self._tls_pacer.delay(self._clock.monotonic(), self._handshake_timeout_s / 2)
+            if wait is None:
+                return None
+            if wait > 0:
+                await trio.sleep(wait)
+            return await shake_hands(sock)
+        except (OSError, trio.ClosedResourceError) as error:
+            log.info("gateway.tls_failed", address=address, reason=getattr(error, "reason", None) or str(error))
+            return None
+
     async def _read_upgrade(self, wire: Wire, codec: _native.Connection) -> Upgrade | None:
         while True:
             try:
-                await trio.lowlevel.wait_readable(wire.sock)
-                data = wire.sock.recv(READ_SIZE)
-            except (BlockingIOError, InterruptedError):
-                continue
+                data = await wire.receive(READ_SIZE)
             except (OSError, trio.ClosedResourceError):
                 return None
             if not data:
@@ -172,6 +193,7 @@ class Reception:
             epoch=connected.epoch,
             version=version,
             compressed=compressed,
+            certificate_name=admitted.certificate_name,
             clock=self._clock,
             registry=self._registry,
             inbound=self._inbound,

@@ -21,6 +21,7 @@ from gateway.registry import Registry
 from gateway.services import GatewayServices
 from gateway.submission import Submission
 from gateway.sweeper import Reconciliation, Sweeper
+from gateway.tls import tls_of
 from gateway.tolerance import Tolerance
 from gateway.unanswered import UnansweredMessages
 from gateway.versions import Version
@@ -44,11 +45,14 @@ async def run_gateway(
 ) -> None:
     """Serve stations until `shutdown`, then drain and return. `started()` gives the URLs that stations connect to.
 
-    `entrance` None: the port of the settings; raises OSError when it cannot be had. The ledger must run until this has returned.
+    `entrance` None: the ports of the settings; raises OSError when one cannot be had, SettingsError when a TLS file cannot be
+    used. The ledger must run until this has returned.
     """
     settings = services.settings
     log.info("gateway.file_limit", files=raise_file_limit())
-    entrance = entrance or Listeners(settings.ocpp_host, settings.ocpp_port)
+    if entrance is None:
+        tls = tls_of(settings, services.clock.monotonic)
+        entrance = Listeners(settings.ocpp_host, settings.ocpp_port, tls, settings.ocpp_tls_port)
     catalogue = _native.Catalogue(native_tables())
     tolerance = Tolerance(catalogue, services.tenants)
     submission = Submission(services.ledger)

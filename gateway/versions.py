@@ -46,6 +46,11 @@ class StationContext(Protocol):
         ...
 
     @property
+    def certificate_name(self) -> str | None:
+        """The name in the certificate by which the station signed in; None below security profile 3."""
+        ...
+
+    @property
     def clock(self) -> Clock: ...
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 from typing import Final
 
@@ -20,6 +21,7 @@ WRITE_DEADLINE_S: Final = 10.0
 """Seconds within which every `_TURN` bytes that wait must have left."""
 _TURN: Final = 64 * 1024
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+_NOT_NOW: Final = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Wire:
@@ -42,8 +44,9 @@ class Wire:
         unsent = self._unsent
         if not unsent:
             try:
-                sent = self.sock.send(data)
-            except (BlockingIOError, InterruptedError):
+                # a send over TLS that would block is to be repeated with no less than the first time, which a turn is
+                sent = self.sock.send(data if len(data) <= _TURN else memoryview(data)[:_TURN])
+            except _NOT_NOW:
                 sent = 0
             except OSError:
                 self.abort(CloseReason.LOST)
@@ -58,6 +61,20 @@ class Wire:
         elif not self._writing:
             self._writing = True
             self._nursery.start_soon(self._write, name="gateway.writer")
+
+    async def receive(self, size: int) -> bytes:
+        """What has arrived, once something has; empty at the end. Raises OSError, trio.ClosedResourceError."""
+        sock = self.sock
+        while True:
+            # of a TLS record, which was read whole, a part may still be inside
+            if not (isinstance(sock, ssl.SSLSocket) and sock.pending()):
+                await trio.lowlevel.wait_readable(sock)
+            try:
+                return sock.recv(size)
+            except ssl.SSLWantWriteError:
+                await trio.lowlevel.wait_writable(sock)
+            except _NOT_NOW:
+                continue
 
     def abort(self, reason: CloseReason) -> None:
         """Close the socket with a reset, without waiting for the peer; wakes the reader."""
@@ -75,16 +92,26 @@ class Wire:
         """Close the socket in the ordinary way."""
         if self.end is None:
             self.end = reason
+            self._end_tls()
             self._close()
 
     def finish_sending(self) -> None:
         """Tell the peer that nothing more comes, once all has left."""
         self._finishing = True
         if self.end is None and not self._unsent:
+            self._end_tls()
             try:
                 self.sock.shutdown(socket.SHUT_WR)
             except OSError:
                 self.abort(CloseReason.LOST)
+
+    def _end_tls(self) -> None:
+        """Say that no more comes, so that the peer knows that nothing was cut off."""
+        if isinstance(self.sock, ssl.SSLSocket):
+            try:
+                self.sock.unwrap()
+            except (OSError, ValueError):
+                pass  # said, or there is nobody to say it to
 
     def _close(self) -> None:
         self._unsent = None
@@ -122,7 +149,7 @@ class Wire:
                 return
             try:
                 sent = self.sock.send(self._unsent[:left])
-            except (BlockingIOError, InterruptedError):
+            except _NOT_NOW:
                 continue
             del self._unsent[:sent]
             left -= sent

@@ -8,11 +8,12 @@ def failure_line(error: BaseException) -> str | None:
     from csms.bus import BusUnavailable
     from csms.postgres import PostgresError
     from csms.secret import SecretError
+    from csms.settings import SettingsError
     from csms.store import SchemaError, StoreUnavailable
 
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
-    if isinstance(error, PostgresError | SecretError | SchemaError | CommandError):
+    if isinstance(error, PostgresError | SecretError | SchemaError | SettingsError | CommandError):
         return str(error)
     if isinstance(error, StoreUnavailable):
         return f"the database does not answer: {error}"

@@ -19,6 +19,7 @@ class StationRecord(msgspec.Struct, frozen=True):
     password_hash: bytes | None
     password_salt: bytes | None
     security_profile: int
+    certificate_name: str | None
     connection_epoch: int
     ocpp_version: str | None
     retired_at: datetime | None
@@ -32,7 +33,7 @@ async def find_station(conn: Connection, tenant_id: int, identity: str) -> Stati
     """The station with this identity, spelled in any case (the caller compares exactly: rule C2); retired ones too."""
     row = await conn.fetchrow(
         "SELECT station_id, identity, registration, admission, password_scheme, password_hash, password_salt, "
-        "security_profile, connection_epoch, ocpp_version, retired_at "
+        "security_profile, certificate_name, connection_epoch, ocpp_version, retired_at "
         "FROM stations WHERE tenant_id = $1 AND lower(identity) = lower($2)",
         tenant_id,
         identity,

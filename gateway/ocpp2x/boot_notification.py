@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from csms.domain.operations import Booted, BootStation
+import msgspec
+
+from csms.domain.operations import Booted, BootStation, RecordStationEvent
+from gateway.closing import CloseReason
 from gateway.common.answers import REGISTRATION_STATUS, rfc3339
-from gateway.effects import Commit, Effect
+from gateway.effects import Commit, Effect, HangUp
 from gateway.versions import StationContext
 from schemas.ocpp201.provisioning import BootNotificationRequest, BootNotificationResponse
 from schemas.wire import encode
@@ -21,6 +24,17 @@ def handle(context: StationContext, request: BootNotificationRequest, _payload: 
         )
 
     station = request.charging_station
+    name = context.certificate_name
+    if name is not None and station.serial_number != name:
+        # rule B8: the certificate was made for another station
+        told = {"certificate_name": name, "serial_number": station.serial_number}
+        event = RecordStationEvent(
+            tenant_id=context.tenant_id,
+            station_id=context.station_id,
+            type="wrong_certificate",
+            data=msgspec.json.encode(told),
+        )
+        return HangUp(CloseReason.WRONG_CERTIFICATE, event)
     modem = station.modem
     operation = BootStation(
         tenant_id=context.tenant_id,

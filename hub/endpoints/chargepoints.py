@@ -33,6 +33,16 @@ CallTimeout = Annotated[
         description="Seconds in which it answers a command, from its next connection on; null: as the server's setting says",
     ),
 ]
+CertificateName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[\x20-\x7e]+\Z",
+        description="The common name (CN) of its client certificate: over TLS it signs in with that (security profile 3). "
+        "OCPP 2.x: also the serial number in its BootNotification",
+    ),
+]
 ConnectorType = Annotated[str, Meta(min_length=1, max_length=40, description="For example cType2, cCCS2, cG105")]
 Wanted = Literal["accepted", "pending", "rejected"]
 
@@ -52,25 +62,27 @@ Connectors = Annotated[list[ConnectorInput], Meta(max_length=100)]
 
 
 class NewChargePoint(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """With `password`, or `generate_password` to have one made (shown once), or neither: the station cannot sign in then
-    unless the tenant allows unauthenticated stations."""
+    """With `password`, or `generate_password` to have one made (shown once), or `certificate_name`, or none of them: the station
+    cannot sign in then unless the tenant allows unauthenticated stations."""
 
     charge_point_id: Identity
     name: Name | None = None
     location_id: UUID | None = None
     password: StationPassword | None = None
     generate_password: bool = False
+    certificate_name: CertificateName | None = None
     registration: Wanted = "accepted"
     connectors: Connectors = []
 
 
 class ChargePointChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """What is not named stays; null empties. A new password and a withdrawn registration end the connection."""
+    """What is not named stays; null empties. New credentials and a withdrawn registration end the connection."""
 
     name: Name | UnsetType | None = UNSET
     location_id: UUID | UnsetType | None = UNSET
     password: StationPassword | UnsetType | None = UNSET
     generate_password: bool = False
+    certificate_name: CertificateName | UnsetType | None = UNSET
     registration: Wanted | UnsetType = UNSET
     call_timeout_s: CallTimeout | UnsetType | None = UNSET
     connectors: Connectors = []
@@ -94,6 +106,7 @@ class ChargePoint(msgspec.Struct, kw_only=True):
     admission: Admission
     has_password: bool
     security_profile: int
+    certificate_name: str | None
     vendor: str | None
     model: str | None
     serial_number: str | None
@@ -160,6 +173,7 @@ async def create_charge_point(call: Call[NoQuery, NewChargePoint]) -> Answer:
             location_id=body.location_id,
             admission=_ADMISSION[body.registration],
             password=password,
+            certificate_name=body.certificate_name,
         )
         if station_id is not None and connectors:
             await queries.save_connectors(conn, tenant_id, station_id, connectors)
@@ -190,6 +204,8 @@ async def change_charge_point(call: Call[NoQuery, ChargePointChange]) -> Answer:
         admission=None if isinstance(registration, UnsetType) else _ADMISSION[registration],
         set_call_timeout=given(body.call_timeout_s),
         call_timeout_s=body.call_timeout_s if isinstance(body.call_timeout_s, int) else None,
+        set_certificate_name=given(body.certificate_name),
+        certificate_name=body.certificate_name if isinstance(body.certificate_name, str) else None,
     )
 
     async def save(conn: Connection) -> tuple[int, UUID | None] | None:
@@ -207,6 +223,8 @@ async def change_charge_point(call: Call[NoQuery, ChargePointChange]) -> Answer:
     station_id, process_id = saved
     if sets_password:
         await call.hub.commands.disconnect(process_id, tenant_id, station_id, "password changed")
+    elif change.set_certificate_name:
+        await call.hub.commands.disconnect(process_id, tenant_id, station_id, "certificate changed")
     elif change.admission in ("pending", "reject"):
         await call.hub.commands.disconnect(process_id, tenant_id, station_id, "registration withdrawn")
     changed = await _read(call.hub, tenant_id, identity)
@@ -326,7 +344,7 @@ ROUTES = (
         summary="Change a charge point",
         description=(
             "`registration`: accept, hold or reject the station. Accepting takes effect with its next BootNotification; "
-            "holding and rejecting at once, and the connection is closed, as it is with a new password."
+            "holding and rejecting at once, and the connection is closed, as it is with a new password or another certificate."
         ),
     ),
     route(

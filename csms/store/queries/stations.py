@@ -22,7 +22,7 @@ ONLINE: Final = (
 _STATION: Final = (
     "s.station_id, s.identity AS charge_point_id, s.name, s.location_id, s.vendor, s.model, s.serial_number, "
     "s.firmware_version, s.iccid, s.imsi, s.meter_type, s.meter_serial AS meter_serial_number, s.ocpp_version, "
-    "s.registration, s.admission, s.password_hash IS NOT NULL AS has_password, s.security_profile, "
+    "s.registration, s.admission, s.password_hash IS NOT NULL AS has_password, s.security_profile, s.certificate_name, "
     f"{ONLINE} AS online, s.last_seen_at AS last_seen, s.connected_at, s.disconnected_at, s.remote_address, s.booted_at, "
     "s.boot_reason, s.call_timeout_s, s.seen_on_wire, s.created_at, s.updated_at"
 )
@@ -65,6 +65,7 @@ class Station(msgspec.Struct, frozen=True):
     admission: Admission
     has_password: bool
     security_profile: int
+    certificate_name: str | None
     online: bool
     last_seen: datetime | None
     connected_at: datetime | None
@@ -111,6 +112,8 @@ class StationChange(msgspec.Struct, frozen=True):
     admission: Admission | None = None
     set_call_timeout: bool = False
     call_timeout_s: int | None = None
+    set_certificate_name: bool = False
+    certificate_name: str | None = None
 
 
 async def list_stations(conn: Connection, tenant_id: int, after: str, limit: int, wanted: StationFilter) -> list[Station]:
@@ -165,15 +168,17 @@ async def insert_station(
     location_id: UUID | None,
     admission: Admission,
     password: StoredPassword | None,
+    certificate_name: str | None,
 ) -> int | None:
     """The new station's internal id; None when the identity is taken, in any spelling. A retired station comes back."""
     station_id: int | None = await conn.fetchval(
         "INSERT INTO stations AS s (tenant_id, identity, name, location_id, admission, password_scheme, password_hash, "
-        "password_salt) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
+        "password_salt, certificate_name) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) "
         "ON CONFLICT (tenant_id, lower(identity)) DO UPDATE SET identity = excluded.identity, name = excluded.name, "
         "location_id = excluded.location_id, admission = excluded.admission, registration = 'unknown', "
         "password_scheme = excluded.password_scheme, password_hash = excluded.password_hash, "
-        "password_salt = excluded.password_salt, security_profile = 0, retired_at = NULL, updated_at = now() "
+        "password_salt = excluded.password_salt, certificate_name = excluded.certificate_name, "
+        "security_profile = 0, retired_at = NULL, updated_at = now() "
         "WHERE s.retired_at IS NOT NULL RETURNING station_id",
         tenant_id,
         identity,
@@ -181,6 +186,7 @@ async def insert_station(
         location_id,
         admission,
         *_password_columns(password),
+        certificate_name,
     )
     return station_id
 
@@ -196,7 +202,8 @@ async def change_station(conn: Connection, tenant_id: int, identity: str, change
         "password_hash = CASE WHEN $7 THEN $9::bytea ELSE password_hash END, "
         "password_salt = CASE WHEN $7 THEN $10::bytea ELSE password_salt END, "
         "admission = coalesce($11, admission), registration = coalesce($12, registration), "
-        "call_timeout_s = CASE WHEN $13 THEN $14::smallint ELSE call_timeout_s END, updated_at = now() "
+        "call_timeout_s = CASE WHEN $13 THEN $14::smallint ELSE call_timeout_s END, "
+        "certificate_name = CASE WHEN $15 THEN $16 ELSE certificate_name END, updated_at = now() "
         "WHERE tenant_id = $1 AND lower(identity) = lower($2) AND identity = $2 AND retired_at IS NULL RETURNING station_id",
         tenant_id,
         identity,
@@ -210,6 +217,8 @@ async def change_station(conn: Connection, tenant_id: int, identity: str, change
         registration,
         change.set_call_timeout,
         change.call_timeout_s,
+        change.set_certificate_name,
+        change.certificate_name,
     )
     return station_id
 

@@ -1,7 +1,7 @@
 """The rules of the JSON side of OCPP from ids to clocks, which of our tests prove each, and the page of them in the docs.
 
-A test proves the rule whose id its name begins with: `test_x3_an_equal_start_gets_the_same_answer` proves X3. Sentences, and
-what a rule without a test waits for, are in rules.toml.
+A test proves the rule whose id its name begins with: `test_x3_an_equal_start_gets_the_same_answer` proves X3. Sentences are
+in rules.toml.
 """
 
 from __future__ import annotations
@@ -23,11 +23,8 @@ _TEST: Final = re.compile(r"^(?:async )?def (test_(r4_\d|[tbdxyl]\d{1,2})_\w+)\(
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. `waits_for`: what must be there before it can be kept."""
-
     id: str
     sentence: str
-    waits_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,6 @@ def sections() -> tuple[Section, ...]:
     found = []
     for section in listed["section"]:
         rules = [Rule(rule_id, sentence) for rule_id, sentence in section["rules"].items()]
-        rules += [Rule(rule_id, facts["rule"], facts["waits_for"]) for rule_id, facts in section.get("open", {}).items()]
         found.append(Section(section["title"], tuple(sorted(rules, key=_order))))
     return tuple(found)
 
@@ -64,15 +60,13 @@ def proofs() -> dict[str, list[str]]:
 
 def page() -> str:
     """The page as it has to be."""
-    count = len(rules())
-    waiting = sum(rule.waits_for is not None for rule in rules())
     lines = [
         "# Rules between stations and the gateway",
         "",
         "Written by the test run. What the gateway and the ledger keep to beyond the frames themselves, for OCPP 1.6, 2.0.1 and",
         "2.1, and the tests that prove it. They play stations against a running gateway on PostgreSQL.",
         "",
-        f"{count} rules: {count - waiting} are proven, {waiting} waits for a feature that is not there yet.",
+        f"{len(rules())} rules.",
     ]
     for section in sections():
         lines += ["", f"## {section.title}", "", "| rule | says | tests |", "|---|---|---|"]
@@ -90,8 +84,6 @@ def write_rules() -> list[Path]:
 
 
 def _proof(rule: Rule) -> str:
-    if rule.waits_for is not None:
-        return f"open: waits for {rule.waits_for}"
     return "<br>".join(f"`{test}`" for test in proofs().get(rule.id, ()))
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
 
+from tests.certificates import Authority
 from tests.conformance.rules.playing import (
     OCPP16,
     answer,
@@ -176,6 +179,35 @@ async def test_b7_a_new_station_that_does_not_boot_is_asked_to_once(database: st
         assert await station.silent(0.2)
         await station.boot()
         assert "currentTime" in await tell(station, "Heartbeat", {})
+
+
+@each_2x
+async def test_b8_a_boot_with_another_serial_number_than_the_certificate_closes_the_connection(
+    database: str, version: str, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+    chain, key = authority.issue("localhost")
+    tls = {"ocpp_tls_port": 0, "ocpp_tls_certificate": (chain,), "ocpp_tls_key": (key,), "ocpp_tls_client_ca": authority.file}
+    async with running(database, **tls) as site:
+        await site.add_station("CP1", certificate_name="SN-1")
+        client = authority.client(authority.issue("SN-1"))
+        for serial_number in ("SN-2", "sn-1", None):
+            async with site.station(versions=[version], tls=client) as station:
+                await station.send([2, "b", "BootNotification", with_serial_number(version, serial_number)])
+                assert await station.closed() == (1008, "wrong_certificate"), "and without an answer"
+        (row,) = await site.rows("SELECT registration, serial_number FROM stations")
+        assert (row["registration"], row["serial_number"]) == ("unknown", None)
+        events = await site.rows("SELECT data FROM station_events WHERE type = 'wrong_certificate' ORDER BY recorded_at")
+        assert json.loads(events[0]["data"]) == {"certificate_name": "SN-1", "serial_number": "SN-2"}
+        async with site.station(versions=[version], tls=client) as station:
+            assert (await tell(station, "BootNotification", with_serial_number(version, "SN-1")))["status"] == "Accepted"
+
+
+def with_serial_number(version: str, serial_number: str | None) -> dict[str, Any]:
+    message = boot(version)
+    if serial_number is not None:
+        message["chargingStation"] = message["chargingStation"] | {"serialNumber": serial_number}
+    return message
 
 
 @each_version

@@ -44,7 +44,7 @@ def frame(text: bytes, opcode: int = 1, *, fin: bool = True, compressed: bool = 
     return head + size + bytes(4) + text
 
 
-async def read_until(stream: trio.SocketStream, wanted: bytes, timeout: float = 5.0) -> bytes:
+async def read_until(stream: trio.abc.ReceiveStream, wanted: bytes, timeout: float = 5.0) -> bytes:
     received = b""
     with trio.fail_after(timeout):
         while wanted not in received:
@@ -54,7 +54,7 @@ async def read_until(stream: trio.SocketStream, wanted: bytes, timeout: float = 
     return received
 
 
-async def read_all(stream: trio.SocketStream, timeout: float = 5.0) -> bytes:
+async def read_all(stream: trio.abc.ReceiveStream, timeout: float = 5.0) -> bytes:
     received = b""
     with trio.fail_after(timeout):
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from base64 import b64encode
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -129,6 +130,7 @@ class Site:
     shutdown: trio.Event
     stopped: trio.Event
     dsn: str
+    tls_port: int | None = None
 
     @asynccontextmanager
     async def station(
@@ -138,13 +140,14 @@ class Site:
         versions: Sequence[str] = ("ocpp1.6",),
         password: str | bytes | None = None,
         path: str | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> AsyncIterator[Station]:
         sent: list[tuple[bytes, bytes]] = []
         if password is not None:
             key = password.encode() if isinstance(password, str) else password
             sent.append((b"authorization", b"Basic " + b64encode(identity.encode() + b":" + key)))
         # the stream is ours to close: trio-websocket leaves it open when the server has closed first
-        async with await self.raw() as stream, trio.open_nursery() as nursery:
+        async with await (self.raw() if tls is None else self.secured(tls)) as stream, trio.open_nursery() as nursery:
             with trio.fail_after(5):
                 socket = await trio_websocket.wrap_client_stream(
                     nursery, stream, "localhost", path or f"/ocpp/{identity}", subprotocols=list(versions), extra_headers=sent
@@ -161,9 +164,10 @@ class Site:
         path: str | None = None,
         password: bytes | None = None,
         headers: Sequence[tuple[str, str]] = (),
+        tls: ssl.SSLContext | None = None,
     ) -> int:
         """The HTTP status that a handshake is answered with."""
-        return int((await self.answer(identity, path=path, password=password, headers=headers)).split(b" ")[1])
+        return int((await self.answer(identity, path=path, password=password, headers=headers, tls=tls)).split(b" ")[1])
 
     async def answer(
         self,
@@ -172,18 +176,33 @@ class Site:
         path: str | None = None,
         password: bytes | None = None,
         headers: Sequence[tuple[str, str]] = (),
+        tls: ssl.SSLContext | None = None,
     ) -> bytes:
         """The whole HTTP answer to an upgrade request, after which the connection is dropped."""
         sent = list(headers)
         if password is not None:
             sent.append(frames.basic(identity, password))
-        async with await self.raw() as stream:
+        async with await (self.raw() if tls is None else self.secured(tls)) as stream:
             await stream.send_all(frames.request(path or f"/ocpp/{identity}", headers=sent))
             head = await frames.read_until(stream, b"\r\n\r\n")
             return head if head.startswith(b"HTTP/1.1 101") else head + await frames.read_all(stream)
 
     async def raw(self) -> trio.SocketStream:
         return await trio.open_tcp_stream("127.0.0.1", self.port)
+
+    async def secured(self, tls: ssl.SSLContext) -> trio.SSLStream[trio.SocketStream]:
+        """Raises trio.BrokenResourceError when the server refuses the handshake."""
+        assert self.tls_port is not None
+        stream = trio.SSLStream(
+            await trio.open_tcp_stream("127.0.0.1", self.tls_port), tls, server_hostname="localhost", https_compatible=True
+        )
+        try:
+            with trio.fail_after(5):
+                await stream.do_handshake()
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
+        return stream
 
     @asynccontextmanager
     async def raw_station(self, identity: str) -> AsyncIterator[trio.SocketStream]:
@@ -289,8 +308,8 @@ async def running(
             stopped.set()
 
         urls = await nursery.start(serve)
-        port = int(urls[0].rsplit(":", 1)[1].split("/")[0])
-        site = Site(port, store, faults, bus, services, shutdown, stopped, dsn)
+        ports = {url.split(":")[0]: int(url.rsplit(":", 1)[1].split("/")[0]) for url in urls}
+        site = Site(ports["ws"], store, faults, bus, services, shutdown, stopped, dsn, ports.get("wss"))
         if open_door:
             await site.tenant(onboarding="accept", allow_unauthenticated=True)
         yield site
