@@ -95,7 +95,7 @@ class TlsContext:
             except (OSError, ValueError) as error:
                 raise SettingsError(
                     f"the TLS certificate {chain} and its key {key} cannot be used: {_reason(error)}; "
-                    "wanted are PEM files, the chain with the server's own certificate first, the key without a password"
+                    "wanted are PEM files that belong together, the server's own certificate first, the key without a password"
                 ) from None
         if self._client_ca is not None:
             context.verify_mode = ssl.CERT_OPTIONAL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any
 
 import asyncpg
 
+from tests.certificates import Authority
 from tests.conformance.wire import Station, Wire
 from tests.e2e.running import Api, RunningServer
 
@@ -59,6 +61,8 @@ class Scene:
     apis: dict[str, Api]
     database_url: str
     version: str
+    authority: Authority
+    """It has signed the certificate of the server, whose TLS port takes the stations that it has signed a certificate for."""
     _open: list[Wire] = field(default_factory=list)
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4))
 
@@ -80,10 +84,12 @@ class Scene:
         tenant: str = DEFAULT,
         basic: tuple[str, str] | None = None,
         deflate: bool = False,
+        tls: ssl.SSLContext | None = None,
     ) -> Station:
         """A connected station that has not sent anything yet."""
         identity = identity or self.identity()
-        wire = Wire.connect(self.server.ocpp_port, f"/ocpp/{tenant}/{identity}", self.version, basic=basic, deflate=deflate)
+        port = self.server.ocpp_port if tls is None else self.server.tls_port
+        wire = Wire.connect(port, f"/ocpp/{tenant}/{identity}", self.version, basic=basic, deflate=deflate, tls=tls)
         self._open.append(wire)
         assert wire.subprotocol == self.version
         return Station(wire, identity)

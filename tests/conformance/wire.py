@@ -7,6 +7,7 @@ import json
 import os
 import select
 import socket
+import ssl
 import struct
 import time
 import zlib
@@ -58,8 +59,9 @@ class Wire:
         *,
         basic: tuple[str, str] | None = None,
         deflate: bool = False,
+        tls: ssl.SSLContext | None = None,
     ) -> Self:
-        """Upgrade, or raise Refused."""
+        """Upgrade, or raise Refused; its status is 0 when there was no answer. Raises ssl.SSLError."""
         lines = [
             f"GET {path} HTTP/1.1",
             f"Host: 127.0.0.1:{port}",
@@ -76,12 +78,18 @@ class Wire:
             lines.append("Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover")
         connection = socket.create_connection(("127.0.0.1", port), timeout=_HANDSHAKE_PATIENCE)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        if tls is not None:
+            connection = tls.wrap_socket(connection, server_hostname="localhost")
+        try:
+            connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        except OSError:
+            connection.close()
+            raise
         head = bytearray()
         while b"\r\n\r\n" not in head:
             try:
                 chunk = connection.recv(4096)
-            except ConnectionError:
+            except (ConnectionError, ssl.SSLError):
                 chunk = b""
             if not chunk:
                 connection.close()

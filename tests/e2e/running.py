@@ -32,6 +32,7 @@ class RunningServer:
         self.folder = folder
         self.command = command
         self.ocpp_port = free_port()
+        self.tls_port = free_port()
         self.http_port = free_port()
         self.http_url = f"http://127.0.0.1:{self.http_port}"
         self.ws_url = f"ws://127.0.0.1:{self.ocpp_port}/ocpp"
@@ -40,6 +41,7 @@ class RunningServer:
             "CSMS_TRY": "1",
             "CSMS_DATA_DIR": str(folder / "data"),
             "CSMS_OCPP_PORT": str(self.ocpp_port),
+            "CSMS_OCPP_TLS_PORT": str(self.tls_port),
             "CSMS_HTTP_PORT": str(self.http_port),
             "CSMS_ADMIN_EMAIL": ADMIN_EMAIL,
             "CSMS_ADMIN_PASSWORD": ADMIN_PASSWORD,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from tests.conformance import securing
 from tests.conformance.ocpp16.playing import OCPP16, ChargePoint
 from tests.conformance.scene import Scene, at
 from tests.conformance.wire import Refused, Wire
@@ -58,6 +60,16 @@ def test_tc_078_invalid_central_system_certificate(point: ChargePoint) -> None:
     _security_event(point, "InvalidCentralSystemCertificate")
 
 
+def test_tc_083_upgrade_of_the_security_profile(scene: Callable[[str], Scene]) -> None:
+    play = scene(OCPP16)
+    identity, password = securing.with_password(play)
+    station = play.connect(identity, basic=(identity, password))
+    assert play.boot(station) == "Accepted"
+    ChargePoint(play, station).ordered("ChangeConfiguration", {"key": "SecurityProfile", "value": "2"}, {"status": "Accepted"})
+    station.wire.close()
+    securing.refuses_the_lower_profile(play, identity, password)
+
+
 def test_tc_085_basic_authentication(scene: Callable[[str], Scene]) -> None:
     play = scene(OCPP16)
     identity = play.identity()
@@ -70,6 +82,16 @@ def test_tc_085_basic_authentication(scene: Callable[[str], Scene]) -> None:
         play.connect(identity)
     assert play.boot(play.connect(identity, basic=(identity, password))) == "Accepted"
     assert play.api.get(f"/chargepoints/{identity}")["security_profile"] == 1
+
+
+def test_tc_086_server_certificate(scene: Callable[[str], Scene]) -> None:
+    securing.shows_a_valid_certificate(scene(OCPP16))
+
+
+def test_tc_087_client_certificate(scene: Callable[[str], Scene], tmp_path: Path) -> None:
+    play = scene(OCPP16)
+    securing.takes_the_certificate(play)
+    securing.refuses_other_certificates(play, tmp_path)
 
 
 def test_tc_088_subprotocol_negotiation(scene: Callable[[str], Scene]) -> None:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tests.conformance.ocpp201.playing import OCPP201
+from tests.conformance import securing
+from tests.conformance.ocpp201.playing import OCPP201, ChargingStation
 from tests.conformance.scene import Scene
 from tests.conformance.wire import Refused
-
-
-def _with_password(scene: Scene) -> tuple[str, str]:
-    identity = scene.identity()
-    made = scene.api.post("/chargepoints", {"charge_point_id": identity, "generate_password": True})
-    return identity, made["password"]
 
 
 def _refused(scene: Scene, identity: str, user: str, password: str) -> None:
@@ -26,7 +22,7 @@ def _refused(scene: Scene, identity: str, user: str, password: str) -> None:
 
 def test_tc_a_01_basic_authentication(scene: Callable[[str], Scene]) -> None:
     play = scene(OCPP201)
-    identity, password = _with_password(play)
+    identity, password = securing.with_password(play)
     station = play.connect(identity, basic=(identity, password))
     assert play.boot(station) == "Accepted"
     record = play.api.get(f"/chargepoints/{identity}")
@@ -35,13 +31,55 @@ def test_tc_a_01_basic_authentication(scene: Callable[[str], Scene]) -> None:
 
 def test_tc_a_02_basic_authentication_wrong_user_name(scene: Callable[[str], Scene]) -> None:
     play = scene(OCPP201)
-    identity, password = _with_password(play)
+    identity, password = securing.with_password(play)
     _refused(play, identity, "SOMEBODY", password)
     _refused(play, identity, identity.lower(), password)
 
 
 def test_tc_a_03_basic_authentication_wrong_password(scene: Callable[[str], Scene]) -> None:
     play = scene(OCPP201)
-    identity, password = _with_password(play)
+    identity, password = securing.with_password(play)
     _refused(play, identity, identity, password + "x")
     _refused(play, identity, identity, "")
+
+
+def test_tc_a_04_server_certificate(scene: Callable[[str], Scene]) -> None:
+    securing.shows_a_valid_certificate(scene(OCPP201))
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+def test_tc_a_06_tls_version_too_low(scene: Callable[[str], Scene]) -> None:
+    play = scene(OCPP201)
+    securing.refuses_old_versions(play)
+    securing.shows_a_valid_certificate(play)
+
+
+def test_tc_a_07_client_certificate(scene: Callable[[str], Scene]) -> None:
+    securing.takes_the_certificate(scene(OCPP201))
+
+
+def test_tc_a_08_invalid_client_certificate(scene: Callable[[str], Scene], tmp_path: Path) -> None:
+    securing.refuses_other_certificates(scene(OCPP201), tmp_path)
+
+
+def test_tc_a_19_upgrade_of_the_security_profile(scene: Callable[[str], Scene]) -> None:
+    play = scene(OCPP201)
+    identity, password = securing.with_password(play)
+    station = play.connect(identity, basic=(identity, password))
+    assert play.boot(station) == "Accepted"
+    old = ChargingStation(play, station)
+    profile = {
+        "ocppVersion": "OCPP20",
+        "ocppTransport": "JSON",
+        "ocppCsmsUrl": f"wss://localhost:{play.server.tls_port}/ocpp/default",
+        "messageTimeout": 30,
+        "securityProfile": 2,
+        "ocppInterface": "Wired0",
+    }
+    old.ordered("SetNetworkProfile", {"configurationSlot": 2, "connectionData": profile}, {"status": "Accepted"})
+    priority = {"component": {"name": "OCPPCommCtrlr"}, "variable": {"name": "NetworkConfigurationPriority"}}
+    answer = {"setVariableResult": [{"attributeStatus": "RebootRequired", **priority}]}
+    old.ordered("SetVariables", {"setVariableData": [{"attributeValue": "2,1", **priority}]}, answer)
+    old.ordered("Reset", {"type": "OnIdle"}, {"status": "Accepted"})
+    station.wire.close()
+    securing.refuses_the_lower_profile(play, identity, password)

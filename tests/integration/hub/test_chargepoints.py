@@ -34,6 +34,17 @@ async def test_a_station_with_a_made_password_shows_it_once(hub: RunningHub, bos
     assert again.status_code == 409
 
 
+async def test_the_name_in_a_stations_certificate(hub: RunningHub, boss: Person) -> None:
+    made = await boss.post("/api/v1/chargepoints", {"charge_point_id": "CP-1", "certificate_name": "SN-1"})
+    assert (made.status_code, made.json()["certificate_name"], made.json()["has_password"]) == (201, "SN-1", False)
+    assert (await boss.patch("/api/v1/chargepoints/CP-1", {"name": "Front"})).json()["certificate_name"] == "SN-1"
+    assert (await boss.patch("/api/v1/chargepoints/CP-1", {"certificate_name": "SN-2"})).json()["certificate_name"] == "SN-2"
+    assert (await boss.patch("/api/v1/chargepoints/CP-1", {"certificate_name": None})).json()["certificate_name"] is None
+    for wrong in ("", "x" * 65, "a\nb", 5):
+        refused = await boss.patch("/api/v1/chargepoints/CP-1", {"certificate_name": wrong})
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "certificate_name"), refused.text
+
+
 async def test_online_needs_a_living_process(hub: RunningHub, boss: Person) -> None:
     await boss.post("/api/v1/chargepoints", {"charge_point_id": "CP-1"})
     await hub.connect_station("north", "CP-1")

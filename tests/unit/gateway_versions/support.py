@@ -42,6 +42,7 @@ class Station:
     registration: Registration = "accepted"
     clock: FixedClock = field(default_factory=FixedClock)
     tenant: TenantConfig = field(default_factory=lambda: TenantConfig(3, "acme", "accept", "refuse", True, "UTC", "EUR", 300))
+    certificate_name: str | None = None
 
 
 def payload_of(message: dict[str, Any]) -> bytes:

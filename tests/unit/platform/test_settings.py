@@ -68,6 +68,18 @@ def test_file_and_environment_above_it(tmp_path: Path) -> None:
         ({"CSMS_ADMIN_EMAIL": "nobody"}, "CSMS_ADMIN_EMAIL is not an e-mail address (it is 'nobody')"),
         ({"CSMS_DATA_DIR": "x" * 5000}, "CSMS_DATA_DIR is longer than 4096 characters"),
         (
+            {"CSMS_OCPP_TLS_CERTIFICATE": "rsa.pem,ec.pem", "CSMS_OCPP_TLS_KEY": "rsa.key"},
+            "CSMS_OCPP_TLS_CERTIFICATE and CSMS_OCPP_TLS_KEY belong together: name as many keys as certificates",
+        ),
+        (
+            {"CSMS_OCPP_TLS_CLIENT_CA": "stations.pem"},
+            "CSMS_OCPP_TLS_CLIENT_CA needs CSMS_OCPP_TLS_CERTIFICATE and CSMS_OCPP_TLS_KEY",
+        ),
+        (
+            {"CSMS_OCPP_TLS_CERTIFICATE": "a.pem,", "CSMS_OCPP_TLS_KEY": "a.key"},
+            "CSMS_OCPP_TLS_CERTIFICATE is empty (it is 'a.pem,')",
+        ),
+        (
             {"CSMS_DATABASE_HUB_URL": "postgresql://a/b"},
             "CSMS_DATABASE_HUB_URL needs CSMS_DATABASE_URL: the owner's role runs the migrations",
         ),
@@ -134,7 +146,7 @@ def test_toml_keys_are_the_variables_names() -> None:
 
 
 def _shown(default: object) -> str:
-    if default is None:
+    if default in (None, ()):
         return "unset"
     if isinstance(default, bool):
         return f"`{int(default)}`"
