@@ -37,6 +37,10 @@ OUTBOX_PATIENCE: Final = 6
 """How many times as long events are kept that a sink has not taken."""
 QUARANTINE_KEPT_DAYS: Final = 90
 """How long a quarantined message is kept after it was resolved."""
+COMMANDS_KEPT_DAYS: Final = 400
+"""How long a command is kept: whoever asks what became of it, and who ordered it, asks within a year."""
+REFRESH_TOKENS_KEPT_DAYS: Final = 1
+"""How long a refresh token is kept after it expired."""
 
 _CHUNK: Final = 5_000
 _TOLD: Final = 5
@@ -150,7 +154,12 @@ async def _prune(conn: Connection) -> bool:
     """Delete what is kept for the same time for all tenants; False when there was more than a round has time for."""
     clock = asyncio.get_running_loop().time
     pace = Pace(clock() + RETENTION_BUDGET_S)
-    for prune, days in ((prune_outbox, OUTBOX_KEPT_DAYS), (prune_quarantine, QUARANTINE_KEPT_DAYS)):
+    for prune, days in (
+        (prune_outbox, OUTBOX_KEPT_DAYS),
+        (prune_quarantine, QUARANTINE_KEPT_DAYS),
+        (prune_commands, COMMANDS_KEPT_DAYS),
+        (prune_refresh_tokens, REFRESH_TOKENS_KEPT_DAYS),
+    ):
         while not pace.over:
             began = clock()
             count = await prune(conn, days)
@@ -188,6 +197,28 @@ async def prune_quarantine(conn: Connection, days: int) -> int:
         "WITH old AS (SELECT tenant_id, quarantine_id FROM quarantine "
         "WHERE resolved_at < now() - make_interval(days => $1) LIMIT $2), gone AS (DELETE FROM quarantine q USING old "
         "WHERE q.tenant_id = old.tenant_id AND q.quarantine_id = old.quarantine_id RETURNING 1) SELECT count(*) FROM gone",
+        days,
+        _CHUNK,
+    )
+    return int(done)
+
+
+async def prune_commands(conn: Connection, days: int) -> int:
+    """Delete commands that were ordered so long ago and have ended, at most one chunk; gives their number."""
+    return await _delete(
+        conn, "commands", "created_at < now() - make_interval(days => $1) AND status NOT IN ('queued', 'sent')", days
+    )
+
+
+async def prune_refresh_tokens(conn: Connection, days: int) -> int:
+    """Delete refresh tokens that expired so long ago, at most one chunk; gives their number."""
+    return await _delete(conn, "refresh_tokens", "expires_at < now() - make_interval(days => $1)", days)
+
+
+async def _delete(conn: Connection, table: str, condition: str, days: int) -> int:
+    done = await conn.fetchval(
+        f"WITH gone AS (DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE {condition} LIMIT $2)) "
+        "RETURNING 1) SELECT count(*) FROM gone",
         days,
         _CHUNK,
     )

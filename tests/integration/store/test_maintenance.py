@@ -9,7 +9,7 @@ import trio
 
 from csms.health import HealthRegistry
 from csms.store import Connection, maintenance, open_store
-from csms.store.maintenance import maintain, prune_outbox
+from csms.store.maintenance import maintain, prune_commands, prune_outbox, prune_refresh_tokens
 from tests.integration.store.past import Past, month_of
 
 
@@ -89,3 +89,26 @@ async def test_events_go_in_the_order_of_reading(past: Past, monkeypatch: pytest
 
     assert await past.run(rounds) == [4, 2, 0]
     assert await past.value("SELECT min(type) || max(type) || count(*) FROM outbox") == "age-10age-103"
+
+
+async def test_old_commands_are_deleted_once_they_have_ended(past: Past) -> None:
+    await past.execute("INSERT INTO stations (tenant_id, identity) VALUES (1, 'CP1')")
+    for status, days in (("accepted", 401), ("unknown", 401), ("queued", 401), ("accepted", 399)):
+        await past.execute(
+            "INSERT INTO commands (tenant_id, command_id, station_id, parameters, status, requested_by, expires_at, created_at) "
+            f"SELECT 1, gen_random_uuid(), station_id, '{{}}', '{status}', 'somebody', now(), now() - interval '{days} days' "
+            "FROM stations"
+        )
+    assert await past.run(partial(prune_commands, days=400)) == 2
+    assert await past.value("SELECT string_agg(status, ' ' ORDER BY created_at) FROM commands") == "queued accepted"
+
+
+async def test_expired_refresh_tokens_are_deleted(past: Past) -> None:
+    await past.execute("INSERT INTO users (tenant_id, email, role, password_hash) VALUES (1, 'a@example.org', 'viewer', '')")
+    for hours in (-48, -2, 2):
+        await past.execute(
+            "INSERT INTO refresh_tokens (tenant_id, token_hash, user_id, family, expires_at) "
+            f"SELECT 1, '{hours}', user_id, user_id, now() + interval '{hours} hours' FROM users"
+        )
+    assert await past.run(partial(prune_refresh_tokens, days=1)) == 1
+    assert await past.value("SELECT count(*) FROM refresh_tokens") == 2
