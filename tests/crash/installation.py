@@ -125,7 +125,7 @@ async def open_installation(*, gateways: int = 2) -> AsyncGenerator[Installation
     # durable as in production: fsync stays on
     options = {"max_connections": str(MAX_CONNECTIONS), "restart_after_crash": "on"}
     postgres = EmbeddedPostgres(folder / "data", disk.programs, options=options)
-    redis = ValkeyServer(save="", appendonly="no")
+    redis = ValkeyServer(port=free_port(), save="", appendonly="no")
     installation = Installation(postgres, disk, ())
     try:
         await trio.to_thread.run_sync(partial(postgres.start, timeout=60))
@@ -149,7 +149,8 @@ async def open_installation(*, gateways: int = 2) -> AsyncGenerator[Installation
                         for gateway in installation.gateways:
                             nursery.start_soon(_in_thread, gateway.ensure_gone)
     finally:
-        redis.stop()
+        if redis.is_running():
+            redis.stop()
         disk.free()
         postgres.stop()
         shutil.rmtree(folder, ignore_errors=True)
