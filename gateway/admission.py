@@ -257,6 +257,7 @@ class Admission:
             create=who.record is None,
             admission="pending" if who.tenant.onboarding == "pending" else "accept",
             password_hash=None if who.record is None else who.record.password_hash,
+            certificate_name=None if who.record is None else who.record.certificate_name,
         )
         if who.adopt is not None:
             # trust on first use: the first password that a new station shows is its own from now on

@@ -94,9 +94,7 @@ async def _run_on(database: OpenDatabase, command: Command, settings: Settings, 
             log.info("migrated", version=version)
     else:
         await check_schema(database.url, fingerprint=secret.fingerprint())
-    async with _open_services(
-        database, settings, secret, shared=command == "gateway" or settings.redis_url is not None
-    ) as services:
+    async with _open_services(database, settings, secret) as services:
         await refresh_tenants(services.store.gateway, services.tenants)
         notes: list[str] = []
         if command != "gateway":
@@ -146,9 +144,7 @@ async def _run_on(database: OpenDatabase, command: Command, settings: Settings, 
 
 
 @asynccontextmanager
-async def _open_services(
-    database: OpenDatabase, settings: Settings, secret: RootSecret, *, shared: bool
-) -> AsyncIterator[Services]:
+async def _open_services(database: OpenDatabase, settings: Settings, secret: RootSecret) -> AsyncIterator[Services]:
     clock = SystemClock()
     ids = SystemIds(clock)
     health = HealthRegistry()
@@ -181,7 +177,8 @@ async def _open_services(
                 queue_bound=settings.ledger_queue,
                 health=health,
                 committed=poker.written,
-                shared=shared,
+                # while one takes another's place there are two, however many are meant to be
+                shared=database.embedded is None,
             ),
             poker=poker,
             tenants=tenants,

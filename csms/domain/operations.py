@@ -42,9 +42,9 @@ class ConnectStation(Operation, kw_only=True):
     """A station has authenticated: raise its connection epoch before the 101 is sent (design 3.4).
 
     `station_id` 0 means not known yet: the row is made when `create` is set (onboarding), with the given admission and
-    credential. Else `password_hash` is the stored one that the handshake was checked against (None: it had none). Outcome:
-    `Connected`, or None when the station is unknown, was retired, was made by somebody else meanwhile, or has another
-    password by now.
+    credential. Else `password_hash` and `certificate_name` are the stored ones that the handshake was checked against (None: it
+    had none). Outcome: `Connected`, or None when the station is unknown, was retired, was made by somebody else meanwhile, or
+    has other credentials by now.
     """
 
     identity: str
@@ -57,6 +57,7 @@ class ConnectStation(Operation, kw_only=True):
     password_scheme: str | None = None
     password_hash: bytes | None = None
     password_salt: bytes | None = None
+    certificate_name: str | None = None
 
 
 class Connected(msgspec.Struct):

@@ -166,8 +166,8 @@ class BatchContext:
         corrections = self.corrections.rows()
         if not corrections:
             return
-        await tx.insert_corrections(corrections)
-        for session, row in zip(self.corrections.changed(), corrections, strict=True):
+        await tx.insert_corrections([row for _, row in corrections])
+        for session, row in corrections:
             self.publish(
                 "session.corrected",
                 row.tenant_id,

@@ -25,15 +25,12 @@ class Corrections:
         if session.status != "active" and key not in self._watched:
             self._watched[key] = (session, facts(session), cause)
 
-    def changed(self) -> list[SessionState]:
-        """The watched sessions whose facts are other ones now."""
-        return [session for session, before, _ in self._watched.values() if facts(session) != before]
-
-    def rows(self) -> list[CorrectionRow]:
-        """One for each of `changed`, in its order."""
+    def rows(self) -> list[tuple[SessionState, CorrectionRow]]:
+        """The watched sessions whose facts are other ones now, and what to keep of it."""
         rows = []
         for session, before, cause in self._watched.values():
             changed = changes(before, facts(session))
             if changed:
-                rows.append(CorrectionRow(session.tenant_id, session.session_id, self._ids.uuid7(), cause, encode(changed)))
+                key = (session.tenant_id, session.session_id)
+                rows.append((session, CorrectionRow(*key, self._ids.uuid7(), cause, encode(changed))))
         return rows

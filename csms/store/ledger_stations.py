@@ -35,6 +35,7 @@ _CONNECT: Final = RowType(
         ("station_id", "int8"),
         ("identity", "text"),
         ("password_hash", "bytea"),
+        ("certificate_name", "text"),
         ("process_id", "uuid"),
         ("ocpp_version", "text"),
         ("remote_address", "text"),
@@ -95,7 +96,7 @@ class StationStatements:
                 *_NEW_STATION.parameters(new),
             )
             created = {(row["tenant_id"], row["identity"]) for row in rows}
-        # Only the very row and password that the handshake was checked against: both may have changed since (a station made
+        # Only the very row and credentials that the handshake was checked against: both may have changed since (a station made
         # by somebody else, a new password), and then the newcomer has proved nothing.
         proved = [op for op in ops if not op.create or (op.tenant_id, op.identity) in created]
         rows = await self.connection.fetch(
@@ -104,7 +105,8 @@ class StationStatements:
             "security_profile = greatest(s.security_profile, c.security_profile), seen_on_wire = true "
             f"FROM {_CONNECT.source('c')} WHERE s.tenant_id = c.tenant_id AND lower(s.identity) = lower(c.identity) "
             "AND s.identity = c.identity AND (c.station_id = 0 OR s.station_id = c.station_id) "
-            "AND s.password_hash IS NOT DISTINCT FROM c.password_hash AND s.retired_at IS NULL "
+            "AND s.password_hash IS NOT DISTINCT FROM c.password_hash "
+            "AND s.certificate_name IS NOT DISTINCT FROM c.certificate_name AND s.retired_at IS NULL "
             "RETURNING s.tenant_id, s.identity, s.station_id, s.connection_epoch, s.registration, s.vendor, s.model, "
             "s.call_timeout_s, s.offline_epoch = s.connection_epoch - 1 AS was_offline",
             *_CONNECT.parameters(
@@ -113,6 +115,7 @@ class StationStatements:
                     0 if op.create else op.station_id,
                     op.identity,
                     op.password_hash,
+                    op.certificate_name,
                     op.process_id,
                     op.ocpp_version,
                     op.remote_address,

@@ -193,14 +193,7 @@ async def prune_quarantine(conn: Connection, days: int) -> int:
 
     Resolved ones count no more for their station's bound, so there is nothing else to change.
     """
-    done = await conn.fetchval(
-        "WITH old AS (SELECT tenant_id, quarantine_id FROM quarantine "
-        "WHERE resolved_at < now() - make_interval(days => $1) LIMIT $2), gone AS (DELETE FROM quarantine q USING old "
-        "WHERE q.tenant_id = old.tenant_id AND q.quarantine_id = old.quarantine_id RETURNING 1) SELECT count(*) FROM gone",
-        days,
-        _CHUNK,
-    )
-    return int(done)
+    return await _delete(conn, "quarantine", "resolved_at < now() - make_interval(days => $1)", days)
 
 
 async def prune_commands(conn: Connection, days: int) -> int:

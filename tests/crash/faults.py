@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from random import Random
@@ -169,15 +169,8 @@ async def _no_connections(installation: Installation, chance: Random) -> AsyncGe
             for connection in taken:
                 connection.terminate()
 
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(in_asyncio, greed)
-        try:
-            with trio.fail_after(15):
-                while not took_all.is_set():
-                    await trio.sleep(0.05)
-            yield
-        finally:
-            done.set()
+    async with _beside(greed, took_all, done):
+        yield
 
 
 @asynccontextmanager
@@ -207,11 +200,18 @@ async def _locked(installation: Installation, chance: Random) -> AsyncGenerator[
         finally:
             connection.terminate()
 
+    async with _beside(hold, locked, done):
+        yield
+
+
+@asynccontextmanager
+async def _beside(work: Callable[[], Awaitable[None]], begun: threading.Event, done: threading.Event) -> AsyncGenerator[None]:
+    """Another client of the database works in asyncio, from when it has set `begun` until it sees `done`."""
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(in_asyncio, hold)
+        nursery.start_soon(in_asyncio, work)
         try:
-            with trio.fail_after(10):
-                while not locked.is_set():
+            with trio.fail_after(15):
+                while not begun.is_set():
                     await trio.sleep(0.05)
             yield
         finally:

@@ -41,6 +41,10 @@ class Weather:
     slice: bool = False
     """Bytes arrive in small pieces."""
 
+    def clear(self) -> None:
+        """Nothing goes wrong any more."""
+        self.latency_s, self.lose, self.repeat, self.slice = Weather.latency_s, 0.0, 0.0, False
+
 
 class SimulatedEntrance:
     """Where lines come into one gateway process (`gateway.listener.Entrance`)."""

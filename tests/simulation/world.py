@@ -48,6 +48,10 @@ class StoreWeather:
     """Share of the steps that fail with a lost connection."""
     away: bool = False
 
+    def clear(self) -> None:
+        """Nothing goes wrong any more."""
+        self.delay_s, self.fail, self.away = StoreWeather.delay_s, 0.0, False
+
 
 class Faults(Behaviour):
     """What the store does to one process at every step of a transaction."""
@@ -168,8 +172,8 @@ class World:
         # the clock is right again: it never ran so far ahead that this is behind it
         self.clock.ahead = self.furthest_ahead
         self.bus.away = False
-        self.store_weather.__init__()  # type: ignore[misc]
-        self.network.weather.__init__()  # type: ignore[misc]
+        self.store_weather.clear()
+        self.network.weather.clear()
         for station in self.stations:
             station.stopping = True
         with trio.move_on_after(900) as limit:

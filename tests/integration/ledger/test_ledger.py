@@ -198,6 +198,14 @@ async def test_a_password_that_changed_since_it_was_checked_lets_nobody_in(bench
     assert await bench.ledger.commit(connecting(station_id=station, password_hash=b"new")) is not None
 
 
+async def test_a_certificate_that_changed_since_it_was_checked_lets_nobody_in(bench: Bench) -> None:
+    station = (await bench.connect("S1")).station_id
+    await bench.owner("UPDATE stations SET certificate_name = 'SN-2'")
+    for old in ("SN-1", None):
+        assert await bench.ledger.commit(connecting(station_id=station, certificate_name=old)) is None
+    assert await bench.ledger.commit(connecting(station_id=station, certificate_name="SN-2")) is not None
+
+
 async def test_admission_decides_the_answer_to_a_boot(bench: Bench) -> None:
     station = await bench.connect("S1")
     boot = BootStation(

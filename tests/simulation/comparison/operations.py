@@ -206,6 +206,7 @@ class Generator:
             password_scheme=None if password is None else "hmac",
             password_hash=password,
             password_salt=None if password is None else b"salt",
+            certificate_name="another" if chance.random() < 0.03 else None,
         )
 
     def _disconnect(self) -> DisconnectStation:

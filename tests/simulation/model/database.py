@@ -178,7 +178,7 @@ class ModelGatewayStore:
             station.password_hash,
             station.password_salt,
             station.security_profile,
-            None,
+            station.certificate_name,
             station.connection_epoch,
             station.ocpp_version,
             station.retired_at,

@@ -24,6 +24,7 @@ class Station(msgspec.Struct):
     password_scheme: str | None = None
     password_hash: bytes | None = None
     password_salt: bytes | None = None
+    certificate_name: str | None = None
     security_profile: int = 0
     connection_epoch: int = 0
     connected_process: UUID | None = None

@@ -71,7 +71,7 @@ class StationStatements(Statements):
             return (
                 station.identity == op.identity
                 and (op.create or op.station_id in (0, station.station_id))
-                and station.password_hash == op.password_hash
+                and (station.password_hash, station.certificate_name) == (op.password_hash, op.certificate_name)
                 and station.retired_at is None
             )
 
