@@ -32,6 +32,7 @@ from gateway._native import (
 )
 from gateway.closing import CloseReason
 from gateway.supervision import split_exits
+from gateway.wire import READ_SIZE
 
 if TYPE_CHECKING:
     from gateway._native import _Event
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-READ_SIZE: Final = 16 * 1024
 COMPRESSED_READ_SIZE: Final = 512
 """What is given to the codec at a time when messages may be compressed: bounds what one read can inflate to."""
 FRAMES_PER_TURN: Final = 16
@@ -201,7 +201,7 @@ class Connection:
             if wire.end is not None:
                 return self._reason(CloseReason.LOST)
             try:
-                data = await wire.receive(READ_SIZE)
+                data = await wire.receive()
             except (OSError, trio.ClosedResourceError):
                 return self._reason(CloseReason.LOST)
             if not data:
@@ -339,7 +339,7 @@ async def linger(wire: Wire) -> None:
         try:
             wire.finish_sending()
             while wire.end is None and dropped < LINGER_BYTES:
-                data = await wire.receive(READ_SIZE)
+                data = await wire.receive()
                 if not data:
                     return
                 dropped += len(data)

@@ -15,7 +15,7 @@ from gateway import _native, metrics
 from gateway.admission import Admission, Admitted, NoCommonSubprotocol
 from gateway.calls import OutgoingCalls
 from gateway.closing import CloseReason
-from gateway.connection import READ_SIZE, Connection, linger
+from gateway.connection import Connection, linger
 from gateway.handshake import Rejection, Upgrade
 from gateway.inbound import InboundCalls
 from gateway.limits import HANDSHAKES_PER_SECOND, Pacer
@@ -163,7 +163,7 @@ class Reception:
     async def _read_upgrade(self, wire: Wire, codec: _native.Connection) -> Upgrade | None:
         while True:
             try:
-                data = await wire.receive(READ_SIZE)
+                data = await wire.receive()
             except (OSError, trio.ClosedResourceError):
                 return None
             if not data:

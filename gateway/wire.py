@@ -19,6 +19,8 @@ UNSENT_LIMIT: Final = 256 * 1024
 """Bytes that may wait for a peer that does not read; more aborts the connection."""
 WRITE_DEADLINE_S: Final = 10.0
 """Seconds within which every `_TURN` bytes that wait must have left."""
+READ_SIZE: Final = 16 * 1024
+"""Bytes that are read at once. Not less than a TLS record holds: a part of it would stay inside, and the socket not tell of it."""
 _TURN: Final = 64 * 1024
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 _NOT_NOW: Final = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -62,15 +64,13 @@ class Wire:
             self._writing = True
             self._nursery.start_soon(self._write, name="gateway.writer")
 
-    async def receive(self, size: int) -> bytes:
+    async def receive(self) -> bytes:
         """What has arrived, once something has; empty at the end. Raises OSError, trio.ClosedResourceError."""
         sock = self.sock
         while True:
-            # of a TLS record, which was read whole, a part may still be inside
-            if not (isinstance(sock, ssl.SSLSocket) and sock.pending()):
-                await trio.lowlevel.wait_readable(sock)
+            await trio.lowlevel.wait_readable(sock)
             try:
-                return sock.recv(size)
+                return sock.recv(READ_SIZE)
             except ssl.SSLWantWriteError:
                 await trio.lowlevel.wait_writable(sock)
             except _NOT_NOW:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import ssl
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,9 @@ import pytest
 import trio
 
 from csms.settings import Settings, SettingsError
-from gateway.tls import tls_of
+from gateway.closing import CloseReason
+from gateway.tls import shake_hands, tls_of
+from gateway.wire import Wire
 from tests.certificates import Authority
 from tests.integration.gateway import frames
 from tests.integration.gateway.site import running
@@ -101,6 +105,42 @@ async def test_large_messages_pass_in_both_directions(database: str, authority: 
             assert call[3] == key
             await station.send([3, call[1], {"status": "Accepted"}])
             await site.command(command, until="accepted")
+
+
+async def test_what_a_full_socket_did_not_take_follows_whole(authority: Authority, served: dict[str, Any]) -> None:
+    """More than a turn of the writer has left when the socket is full."""
+    context = tls_of(Settings(**served), lambda: 0.0)
+    assert context is not None
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 100_000)
+    connected, sent = threading.Event(), threading.Event()
+    sentences = [bytes([number]) * 50_000 for number in range(5)]
+
+    def read() -> bytes:
+        with authority.client().wrap_socket(theirs, server_hostname="localhost") as peer:
+            connected.set()
+            sent.wait(5)
+            return b"".join(iter(lambda: peer.recv(65_536), b""))
+
+    received = b""
+
+    async def peer() -> None:
+        nonlocal received
+        received = await trio.to_thread.run_sync(read)
+
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            wire = Wire(context.wrap(ours), nursery)
+            nursery.start_soon(peer)
+            assert isinstance(wire.sock, ssl.SSLSocket)
+            await shake_hands(wire.sock)
+            await trio.to_thread.run_sync(connected.wait)
+            wire.send(b"".join(sentences))
+            sent.set()
+            wire.finish_sending()
+    wire.close(CloseReason.LOST)
+    assert received == b"".join(sentences)
 
 
 async def test_a_station_signs_in_with_its_certificate(database: str, authority: Authority, served: dict[str, Any]) -> None:
