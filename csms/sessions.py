@@ -15,9 +15,10 @@ import msgspec
 
 from csms.clock import Clock, Ids
 from csms.domain.closing import Closing, End, Refused, close_by_hand, end_as_told
-from csms.domain.facts import changes, facts
+from csms.domain.facts import changes, facts, told
 from csms.domain.session_flags import DOUBTS
 from csms.domain.session_state import SessionState
+from csms.ledger.encoding import encode
 from csms.store import Connection, Database
 from csms.store.queries import corrections as queries
 from csms.store.queries import sessions as session_queries
@@ -32,24 +33,6 @@ Use = Literal["first", "other"]
 
 ENDS: Final = frozenset({"StopTransaction", "Ended"})
 """Types of the events that end a session."""
-
-_EVENT_MEMBERS: Final = (
-    "session_id",
-    "transaction_id",
-    "evse_id",
-    "connector_id",
-    "id_tag",
-    "status",
-    "start_time",
-    "stop_time",
-    "start_meter_wh",
-    "stop_meter_wh",
-    "energy_wh",
-    "stop_reason",
-    "charging_state",
-    "flags",
-)
-_encode: Final = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
 
 
 class UnknownSession(Exception):
@@ -208,7 +191,7 @@ class SessionService:
         self, conn: Connection, session: SessionState, cause: str, changed: Changes, *, reason: str, by: str
     ) -> dict[str, Any]:
         """Keep who did what and why; gives it as an event carries it."""
-        correction_id, encoded = self._ids.uuid7(), _encode(changed)
+        correction_id, encoded = self._ids.uuid7(), encode(changed)
         await queries.insert_correction(conn, session, correction_id, cause=cause, changes=encoded, reason=reason, corrected_by=by)
         return {
             "session_id": session.session_id,
@@ -226,7 +209,7 @@ class SessionService:
         """Keep who did what and why, and publish it; gives the session as it has become."""
         correction = await self._keep(conn, session, cause, changed, reason=reason, by=by)
         shown = await _shown(conn, session.tenant_id, session.session_id)
-        whole = {name: getattr(shown, name) for name in _EVENT_MEMBERS}
+        whole = told(session)
         now = self._clock.now()
         if changed.get("status", [None])[0] == "active":
             await _publish(conn, shown, session.tenant_id, "session.ended", whole, shown.stop_time or now)
@@ -244,7 +227,7 @@ async def _publish(
         conn,
         tenant_id,
         type_,
-        _encode(data),
+        encode(data),
         charge_point_id=session.charge_point_id,
         session_id=session.session_id,
         occurred_at=occurred_at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from csms.domain.facts import told
 from csms.domain.session_state import SessionState
 from csms.ledger.context import BatchContext
 
@@ -24,22 +25,7 @@ def _publish(context: BatchContext, event_type: str, session: SessionState, *, o
         event_type,
         session.tenant_id,
         session.station_id,
-        {
-            "session_id": session.session_id,
-            "transaction_id": session.transaction_ref,
-            "evse_id": session.evse_id,
-            "connector_id": session.connector_id,
-            "id_tag": session.id_token,
-            "status": session.status,
-            "start_time": session.start_time,
-            "stop_time": session.stop_time,
-            "start_meter_wh": session.start_meter_wh,
-            "stop_meter_wh": session.stop_meter_wh,
-            "energy_wh": session.energy_wh,
-            "stop_reason": session.stop_reason,
-            "charging_state": session.charging_state,
-            "flags": session.flags,
-        },
+        told(session),
         session_id=session.session_id,
         occurred_at=occurred_at,
     )
