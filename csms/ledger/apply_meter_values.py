@@ -18,7 +18,11 @@ async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Rec
     named = {
         (op.tenant_id, op.station_id, op.transaction_ref): op for op in ops if op.transaction_ref is not None and op.connector_id
     }
-    ids = await tx.session_ids(named) if named else {}
+    ids = context.known_sessions.find(named)
+    if unknown := named.keys() - ids.keys():
+        looked_up = await tx.session_ids(unknown)
+        context.looked_up_sessions |= looked_up
+        ids |= looked_up
     lost = {key: op for key, op in named.items() if key not in ids}
     if lost:
         ids |= await _resolve_lost(tx, context, lost)

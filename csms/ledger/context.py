@@ -16,8 +16,9 @@ from csms.domain.session_state import SessionState
 from csms.domain.tolerance import Relaxation
 from csms.ledger.corrections import Corrections
 from csms.ledger.encoding import encode
+from csms.ledger.known_sessions import KnownSessions
 from csms.ledger.metrics import QUARANTINE_FULL
-from csms.ledger.port import LedgerTransaction, SessionKey, StationKey
+from csms.ledger.port import LedgerTransaction, RefKey, SessionKey, StationKey
 from csms.ledger.rows import (
     EventRow,
     MeterUpdate,
@@ -53,6 +54,7 @@ class BatchContext:
         ids: Ids,
         tenants: TenantDirectory,
         transaction_ids: TransactionIdPool,
+        known_sessions: KnownSessions,
         *,
         shared: bool = False,
     ) -> None:
@@ -62,6 +64,9 @@ class BatchContext:
         self.ids = ids
         self.tenants = tenants
         self.transaction_ids = transaction_ids
+        self.known_sessions = known_sessions
+        self.looked_up_sessions: dict[RefKey, UUID] = {}
+        """What others may know once this commit has succeeded."""
         self.events: list[EventRow] = []
         self.samples: list[SampleRow] = []
         self.meter_updates: list[MeterUpdate] = []

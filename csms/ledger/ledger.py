@@ -12,17 +12,28 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 import trio
 
 from csms.clock import Clock, Ids
-from csms.domain.operations import ConnectStation, Operation, OperationFailed, ReconcileSessions, SeeStations
+from csms.domain.operations import (
+    ConnectStation,
+    DisconnectStation,
+    Operation,
+    OperationFailed,
+    ReconcileSessions,
+    SeeStations,
+    StartTransaction,
+    StopTransaction,
+)
 from csms.health import HealthRegistry
 from csms.ledger.batch import apply_batch
 from csms.ledger.context import BatchContext
+from csms.ledger.known_sessions import KnownSessions
 from csms.ledger.metrics import BATCH_SIZE, COMMIT_SECONDS, POISONED, QUEUED, RETRIES
-from csms.ledger.port import LedgerStore, LedgerTransaction
+from csms.ledger.port import LedgerStore, LedgerTransaction, RefKey, StationKey
 from csms.ledger.transaction_ids import TransactionIdPool
 from csms.store import StoreUnavailable
 from csms.tenants import TenantDirectory
@@ -42,6 +53,7 @@ COMMIT_TIMEOUTS_S: Final = (15.0, 30.0, 60.0)
 """Seconds that a commit may take, by attempt; the last value also holds for later ones. The first is short because a database
 whose host is gone without a word never answers; the last is long because one that is merely slow must get on."""
 DEGRADED_AFTER_S: Final = 2.0
+_NEW_SESSIONS: Final = frozenset({DisconnectStation, StartTransaction, StopTransaction})
 _RATE_WINDOW_S: Final = 0.25
 _BACK_OFF_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0)
 
@@ -76,7 +88,7 @@ class Ledger:
         *,
         transaction_id_key: bytes,
         linger_s: float = 0.01,
-        batch_size: int = 200,
+        batch_size: int = 400,
         queue_bound: int = 20_000,
         health: HealthRegistry | None = None,
         committed: Callable[[], None] | None = None,
@@ -89,6 +101,7 @@ class Ledger:
         self._clock = clock
         self._ids = ids
         self._transaction_ids = TransactionIdPool(transaction_id_key)
+        self._known_sessions = KnownSessions()
         self._linger_s = linger_s
         self._batch_size = batch_size
         self._queue_bound = queue_bound
@@ -280,11 +293,20 @@ class Ledger:
                 return [failure]
 
     async def _transaction(self, operations: Sequence[Operation], timeout: float) -> list[Any]:
+        looked_up: dict[RefKey, UUID] = {}
+
         async def work(transaction: LedgerTransaction) -> list[Any]:
-            context = BatchContext(self._clock.now(), self._ids, self._tenants, self._transaction_ids, shared=self._shared)
+            nonlocal looked_up
+            context = BatchContext(
+                self._clock.now(), self._ids, self._tenants, self._transaction_ids, self._known_sessions, shared=self._shared
+            )
+            looked_up = context.looked_up_sessions
             return await apply_batch(transaction, context, operations)
 
-        return await self._store.transact(work, timeout=timeout)
+        outcomes = await self._store.transact(work, timeout=timeout)
+        self._known_sessions.forget(_began_anew(operations, outcomes))
+        self._known_sessions.learn(looked_up)
+        return outcomes
 
     async def _watch(self) -> None:
         """Tell the truth about the store: a commit that hangs counts as failing, and an idle ledger asks by itself."""
@@ -316,6 +338,17 @@ class Ledger:
                 self._failing = True
         if scope.cancelled_caught:
             self._failing = True
+
+
+def _began_anew(operations: Sequence[Operation], outcomes: Sequence[Any]) -> list[StationKey]:
+    """Stations that came, went, or began or ended a transaction."""
+    changed = [(op.tenant_id, op.station_id) for op in operations if type(op) in _NEW_SESSIONS]
+    changed += [
+        (op.tenant_id, outcome.station_id)
+        for op, outcome in zip(operations, outcomes, strict=True)
+        if type(op) is ConnectStation and outcome is not None
+    ]
+    return changed
 
 
 def _lane(operation: Operation) -> Lane:

@@ -125,6 +125,6 @@ class NoticeStatements:
     async def insert_outbox(self, rows: Sequence[OutboxRow]) -> None:
         await self.connection.execute(
             "INSERT INTO outbox (tenant_id, type, station_id, session_id, occurred_at, data) "
-            f"SELECT n.tenant_id, n.type, n.station_id, n.session_id, n.occurred_at, n.data::jsonb FROM {_OUTBOX.source('n')}",
+            f"SELECT n.tenant_id, n.type, n.station_id, n.session_id, n.occurred_at, n.data::json FROM {_OUTBOX.source('n')}",
             *_OUTBOX.parameters((r.tenant_id, r.type, r.station_id, r.session_id, r.occurred_at, r.data.decode()) for r in rows),
         )

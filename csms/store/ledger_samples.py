@@ -92,7 +92,7 @@ class SampleStatements:
             "AND news.wh IS NOT NULL AND (x.last_meter_time IS NULL OR least(x.last_meter_time, x.updated_at) <= news.ts) "
             "RETURNING x.session_id), "
             "told AS (INSERT INTO outbox (tenant_id, type, station_id, session_id, occurred_at, data) "
-            "SELECT n.tenant_id, 'session.meter_values', n.station_id, n.session_id, n.ts, n.event::jsonb FROM news n) "
+            "SELECT n.tenant_id, 'session.meter_values', n.station_id, n.session_id, n.ts, n.event::json FROM news n) "
             "SELECT session_id FROM news WHERE wh IS NOT NULL AND ts IS NOT NULL "
             "AND session_id NOT IN (SELECT session_id FROM moved)",
             *samples,

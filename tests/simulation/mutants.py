@@ -31,7 +31,9 @@ def acknowledge_before_commit() -> Iterator[None]:
         outcomes: list[Any] = []
 
         async def work(tx: Any) -> list[Any]:
-            context = BatchContext(self._clock.now(), self._ids, self._tenants, self._transaction_ids, shared=self._shared)
+            context = BatchContext(
+                self._clock.now(), self._ids, self._tenants, self._transaction_ids, self._known_sessions, shared=self._shared
+            )
             outcomes.extend(await apply_batch(tx, context, operations))
             done.set()
             return outcomes

@@ -77,7 +77,7 @@ async def insert_event(
     """Write an event in the transaction that causes it."""
     await conn.execute(
         "INSERT INTO outbox (tenant_id, type, station_id, session_id, occurred_at, data) "
-        "VALUES ($1, $2, (SELECT station_id FROM stations WHERE tenant_id = $1 AND identity = $3), $4, $5, $6::jsonb)",
+        "VALUES ($1, $2, (SELECT station_id FROM stations WHERE tenant_id = $1 AND identity = $3), $4, $5, $6::json)",
         tenant_id,
         type_,
         charge_point_id,

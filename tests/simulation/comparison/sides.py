@@ -15,6 +15,7 @@ import msgspec
 from csms.domain.operations import Operation
 from csms.ledger.batch import apply_batch
 from csms.ledger.context import BatchContext
+from csms.ledger.known_sessions import KnownSessions
 from csms.ledger.port import LedgerStore, LedgerTransaction
 from csms.ledger.rows import TokenRow
 from csms.ledger.transaction_ids import TransactionIdPool
@@ -110,7 +111,7 @@ class Side:
         clock = SetClock()
         clock.moment = batch.now
         ids = SimulatedIds(clock, Random(f"ids {batch.seed}"))
-        context = BatchContext(batch.now + batch.skew, ids, self.tenants, self.transaction_ids[process])
+        context = BatchContext(batch.now + batch.skew, ids, self.tenants, self.transaction_ids[process], KnownSessions())
         outcomes = await apply_batch(tx if gate is None else _Gated(tx, gate), context, batch.operations)
         if batch.abort:
             raise Aborted
