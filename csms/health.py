@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
+
+NEEDED: Final = frozenset({"gateway", "ledger", "database", "postgresql"})
+"""Components without which a process takes no stations; without the others it serves with less."""
 
 State = Literal["ok", "degraded", "down"]
 
@@ -25,3 +28,8 @@ class HealthRegistry:
 
     def snapshot(self) -> dict[str, ComponentHealth]:
         return dict(self._components)
+
+    @property
+    def serving(self) -> bool:
+        """True while this process takes stations."""
+        return all(told.state == "ok" for name, told in self.snapshot().items() if name in NEEDED)

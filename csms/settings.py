@@ -15,6 +15,8 @@ PREFIX: Final = "CSMS_"
 CONFIG_VARIABLE: Final = "CSMS_CONFIG"
 _LONGEST_VALUE: Final = 4096
 _LARGEST_CONFIG: Final = 1024 * 1024
+MOST_GATEWAYS: Final = 64
+"""Gateway processes that one launcher supervises."""
 
 
 class SettingsError(Exception):
@@ -144,7 +146,8 @@ class Settings:
     redis_url: str | None = _setting(
         None,
         _url("redis", "rediss", "unix"),
-        "Redis, which connects several processes. Unset: everything runs in one process",
+        "Redis or Valkey, one server or a cluster (several hosts parted by commas), which connects several processes. Unset: "
+        "everything runs in one process",
         secret=True,
     )
     ocpp_host: str = _setting("127.0.0.1", _text, "Address that stations connect to; `0.0.0.0` or `::` for all")
@@ -162,6 +165,12 @@ class Settings:
     )
     http_host: str = _setting("127.0.0.1", _text, "Address of the HTTP API; `0.0.0.0` or `::` for all")
     http_port: int = _setting(8080, _integer(0, 65535), "Port of the HTTP API; 0 takes any free one")
+    metrics_port: int | None = _setting(
+        None,
+        _integer(1, 65535 - MOST_GATEWAYS),
+        "Port of `/metrics` and `/health` of a process that has no HTTP API, on the address of `CSMS_HTTP_HOST`; the gateways of "
+        "`csms serve --gateways` take the ones that follow it. Unset: none",
+    )
     try_out: bool = _setting(
         False,
         _flag,

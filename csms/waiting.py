@@ -12,12 +12,15 @@ from csms.bus import Bus, BusUnavailable
 T = TypeVar("T")
 
 POLL_S: Final = 1.0
+AWAY_POLL_S: Final = 0.25
+"""The same while the bus is away."""
 
 
 async def wait_for(bus: Bus, topic: str, look: Callable[[float], Awaitable[T]], ended: Callable[[T], bool], wait_s: float) -> T:
     """What `look` gives when it has `ended`, or as it is after `wait_s` seconds.
 
-    `look(deadline)` reads the row; it is asked at once, then whenever something is published on `topic`, and every second.
+    `look(deadline)` reads the row; it is asked at once, then whenever something is published on `topic`, and every second,
+    without the bus four times a second.
     """
     deadline = trio.current_time() + wait_s
     try:
@@ -27,7 +30,7 @@ async def wait_for(bus: Bus, topic: str, look: Callable[[float], Awaitable[T]], 
                 rest = deadline - trio.current_time()
                 if ended(found) or rest <= 0:
                     return found
-                with trio.move_on_after(min(POLL_S, rest)):
+                with trio.move_on_after(min(POLL_S if bus.connected else AWAY_POLL_S, rest)):
                     await pokes.receive()
     except (BusUnavailable, trio.EndOfChannel):
         return await _poll(look, ended, deadline)
@@ -39,4 +42,4 @@ async def _poll(look: Callable[[float], Awaitable[T]], ended: Callable[[T], bool
         rest = deadline - trio.current_time()
         if ended(found) or rest <= 0:
             return found
-        await trio.sleep(min(POLL_S, rest))
+        await trio.sleep(min(AWAY_POLL_S, rest))

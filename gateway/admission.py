@@ -10,12 +10,13 @@ import trio
 
 from csms.domain.operations import Connected, ConnectStation, DisconnectStation
 from csms.ledger import LedgerClosed, LedgerFull
+from csms.limits import SharedLimits
 from csms.store import StoreUnavailable
 from csms.store.stations import StationRecord
 from csms.tenants import TenantConfig
 from gateway import handshake
 from gateway.handshake import BadCredentials, BadRequest, Credentials, Rejection, Target, Upgrade
-from gateway.limits import HANDSHAKES_PER_SECOND, NEW_STATIONS_PER_HOUR, FailedLogins, Pacer, WindowCounter, source_of
+from gateway.limits import HANDSHAKES_PER_SECOND, NEW_STATIONS_PER_HOUR, FailedLogins, Pacer, source_of
 from gateway.registry import Registry
 from gateway.services import GatewayServices
 from gateway.submission import Submission
@@ -72,8 +73,10 @@ class Admission:
         self._submission = submission
         self._registry = registry
         self._versions = versions
-        self._failures = FailedLogins()
-        self._new_stations = WindowCounter(NEW_STATIONS_PER_HOUR, 3600.0)
+        self.limits = SharedLimits(services.bus, services.clock)
+        """To be run beside: it tells other processes what is counted here."""
+        self._failures = FailedLogins(self.limits)
+        self._new_stations = self.limits.limit("new_stations", NEW_STATIONS_PER_HOUR, 3600.0)
         self._pacer = Pacer(HANDSHAKES_PER_SECOND)
         self._running = trio.CapacityLimiter(services.settings.max_handshakes)
         self._slow_hashes = trio.CapacityLimiter(SLOW_HASHES_AT_ONCE)
@@ -97,12 +100,12 @@ class Admission:
         if crowded is not None:
             return crowded
         source = source_of(address)
-        if credentials is not None and self._failures.blocked(target, source, arrived):
+        if credentials is not None and self._failures.blocked(target, source):
             return handshake.TOO_MANY_FAILURES
-        suspicious = self._failures.suspicious(source, arrived)
+        suspicious = self._failures.suspicious(source)
         decision = await self._decide(upgrade, target, credentials, address, peer, cheap_only=suspicious)
         if decision is handshake.UNAUTHORIZED and (credentials is not None or peer.certificate_name is not None):
-            self._failures.failed(target, source, services.clock.monotonic())
+            self._failures.failed(target, source)
             log.info("gateway.log_in_refused", tenant=target.tenant, source=source)
             if suspicious:
                 return handshake.TOO_MANY_FAILURES
@@ -146,7 +149,7 @@ class Admission:
         now = self._services.clock.monotonic()
         if who.record is None:
             # in try-out mode every station is on this machine
-            if not self._services.settings.try_out and self._new_stations.exhausted(who.tenant.tenant_id, now):
+            if not self._services.settings.try_out and self._new_stations.wait(who.tenant.tenant_id):
                 return handshake.TOO_MANY_NEW_STATIONS
         else:
             present = self._registry.find((who.tenant.tenant_id, who.record.station_id))
@@ -162,7 +165,7 @@ class Admission:
             # retired, or made in another spelling, since the look-up
             return handshake.UNAUTHORIZED if credentials is not None else handshake.NOT_FOUND
         if connected.created:
-            self._new_stations.count(who.tenant.tenant_id, now)
+            self._new_stations.count(who.tenant.tenant_id)
             log.info("gateway.station_created", tenant=who.tenant.slug, station_id=connected.station_id)
         proved = peer.certificate_name if who.security_profile == MUTUAL_TLS else None
         return Admitted(who.tenant, target.identity, version, connected, proved)

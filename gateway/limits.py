@@ -1,45 +1,17 @@
-"""Limits on what strangers may try, in bounded memory. Time is given in seconds of a monotonic clock."""
+"""Limits on what strangers may try, in bounded memory."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable
 from ipaddress import IPv6Address, ip_address
 from typing import Final
+
+from csms.limits import SharedLimits
 
 FAILURES_PER_IDENTITY_AND_SOURCE: Final = 10
 FAILURES_PER_SOURCE: Final = 100
 FAILURE_WINDOW_S: Final = 60.0
 NEW_STATIONS_PER_HOUR: Final = 1_000
 HANDSHAKES_PER_SECOND: Final = 600.0
-
-
-class WindowCounter:
-    """Counts events per key in windows of fixed length; forgets the oldest windows beyond `capacity` keys."""
-
-    __slots__ = ("_capacity", "_limit", "_period", "_windows")
-
-    def __init__(self, limit: int, period: float, capacity: int = 50_000) -> None:
-        self._limit = limit
-        self._period = period
-        self._capacity = capacity
-        self._windows: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()
-
-    def exhausted(self, key: Hashable, now: float) -> bool:
-        window = self._windows.get(key)
-        return window is not None and now - window[0] < self._period and window[1] >= self._limit
-
-    def count(self, key: Hashable, now: float) -> None:
-        start, events = self._windows.get(key, (now, 0))
-        if now - start >= self._period:
-            start, events = now, 0
-            self._windows.pop(key, None)
-        self._windows[key] = (start, events + 1)
-        while len(self._windows) > self._capacity:
-            self._windows.popitem(last=False)
-
-    def __len__(self) -> int:
-        return len(self._windows)
 
 
 class FailedLogins:
@@ -50,26 +22,29 @@ class FailedLogins:
 
     __slots__ = ("_pairs", "_sources")
 
-    def __init__(self) -> None:
-        self._pairs = WindowCounter(FAILURES_PER_IDENTITY_AND_SOURCE, FAILURE_WINDOW_S)
-        self._sources = WindowCounter(FAILURES_PER_SOURCE, FAILURE_WINDOW_S)
+    def __init__(self, limits: SharedLimits) -> None:
+        self._pairs = limits.limit("station_and_source", FAILURES_PER_IDENTITY_AND_SOURCE, FAILURE_WINDOW_S)
+        self._sources = limits.limit("station_source", FAILURES_PER_SOURCE, FAILURE_WINDOW_S)
 
-    def blocked(self, identity: tuple[str, str], source: str, now: float) -> bool:
+    def blocked(self, identity: tuple[str, str], source: str) -> bool:
         """This source has tried this identity too often."""
-        return self._pairs.exhausted((identity, source), now)
+        return self._pairs.wait((*identity, source)) > 0
 
-    def suspicious(self, source: str, now: float) -> bool:
+    def suspicious(self, source: str) -> bool:
         """This source has failed too often altogether: no slow hash is worked for it any more. Honest stations behind the
         same address still come in when their password is cheap to check."""
-        return self._sources.exhausted(source, now)
+        return self._sources.wait(source) > 0
 
-    def failed(self, identity: tuple[str, str], source: str, now: float) -> None:
-        self._sources.count(source, now)
-        self._pairs.count((identity, source), now)
+    def failed(self, identity: tuple[str, str], source: str) -> None:
+        self._sources.count(source)
+        self._pairs.count((*identity, source))
 
 
 class Pacer:
-    """Spreads events evenly at a rate, after a burst of one second's worth (a token bucket that tells the waiting time)."""
+    """Spreads events evenly at a rate, after a burst of one second's worth (a token bucket that tells the waiting time).
+
+    Time is given in seconds of a monotonic clock.
+    """
 
     __slots__ = ("_burst", "_interval", "_next")
 

@@ -67,29 +67,41 @@ class Listeners:
 
 
 def open_listeners(host: str, port: int) -> list[socket.socket]:
-    """Bind every address that `host` stands for; with port 0 all take the port that the first got. Raises OSError.
-
-    SO_REUSEPORT lets several gateway processes of a host share the port.
-    """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    listeners: list[socket.socket] = []
+    """Listen on every address that `host` stands for; with port 0 all take the port that the first got. Raises OSError."""
+    listeners = bind_addresses(host, port)
     try:
-        for family, kind, protocol, _, address in dict.fromkeys(found):
-            sock = socket.socket(family, kind, protocol)
-            listeners.append(sock)
-            sock.setblocking(False)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            chosen = address[1] or listeners[0].getsockname()[1]
-            sock.bind((address[0], chosen, *address[2:]))
+        for sock in listeners:
             sock.listen(BACKLOG)
     except OSError:
         for sock in listeners:
             sock.close()
         raise
     return listeners
+
+
+def bind_addresses(host: str, port: int) -> list[socket.socket]:
+    """Sockets that hold the port without listening. Raises OSError.
+
+    SO_REUSEPORT lets several gateway processes of a host, of one user, share the port.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    bound: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, address in dict.fromkeys(found):
+            sock = socket.socket(family, kind, protocol)
+            bound.append(sock)
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            chosen = address[1] or bound[0].getsockname()[1]
+            sock.bind((address[0], chosen, *address[2:]))
+    except OSError:
+        for sock in bound:
+            sock.close()
+        raise
+    return bound
 
 
 def url_of(listener: socket.socket, scheme: str) -> str:
@@ -99,30 +111,49 @@ def url_of(listener: socket.socket, scheme: str) -> str:
 
 
 async def accept_connections(listener: socket.socket, tls: TlsContext | None, nursery: trio.Nursery, serve: Serve) -> None:
-    """Start `serve(socket, peer address)` in `nursery` for each connection. Runs until cancelled, then stops listening."""
+    """Start `serve(socket, peer address)` in `nursery` for each connection. Runs until cancelled, then stops listening.
+
+    Whoever waits to be accepted at that moment still is: closing the socket would reset them.
+    """
     with listener:
-        while True:
-            await trio.lowlevel.wait_readable(listener)
-            for _ in range(ACCEPTS_PER_TURN):
-                try:
-                    sock, address = listener.accept()
-                except (BlockingIOError, InterruptedError):
-                    break
-                except OSError as error:
-                    metrics.ACCEPT_ERRORS.labels(errno.errorcode.get(error.errno or 0, "other")).inc()
-                    if error.errno in _NO_ROOM:
-                        log.error("gateway.no_room_to_accept", error=str(error))
-                        await trio.sleep(NO_ROOM_PAUSE_S)
-                    break  # anything else is the fate of that one connection
-                try:
-                    sock.setblocking(False)
-                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    if tls is not None:
-                        sock = tls.wrap(sock)
-                except OSError:
-                    sock.close()  # gone before it began
-                    continue
-                nursery.start_soon(serve, sock, address[0], name="gateway.station")
+        try:
+            while True:
+                await trio.lowlevel.wait_readable(listener)
+                for _ in range(ACCEPTS_PER_TURN):
+                    try:
+                        if not _accept(listener, tls, nursery, serve):
+                            break
+                    except OSError as error:
+                        metrics.ACCEPT_ERRORS.labels(errno.errorcode.get(error.errno or 0, "other")).inc()
+                        if error.errno in _NO_ROOM:
+                            log.error("gateway.no_room_to_accept", error=str(error))
+                            await trio.sleep(NO_ROOM_PAUSE_S)
+                        break  # anything else is the fate of that one connection
+        finally:
+            try:
+                for _ in range(BACKLOG):
+                    if not _accept(listener, tls, nursery, serve):
+                        break
+            except OSError as error:
+                log.warning("gateway.backlog_lost", error=str(error))
+
+
+def _accept(listener: socket.socket, tls: TlsContext | None, nursery: trio.Nursery, serve: Serve) -> bool:
+    """Take one connection; False when none waits. Raises OSError."""
+    try:
+        sock, address = listener.accept()
+    except (BlockingIOError, InterruptedError):
+        return False
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            sock = tls.wrap(sock)
+    except OSError:
+        sock.close()  # gone before it began
+    else:
+        nursery.start_soon(serve, sock, address[0], name="gateway.station")
+    return True
 
 
 def raise_file_limit() -> int:

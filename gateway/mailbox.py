@@ -21,6 +21,9 @@ from gateway.registry import Registry
 log = structlog.get_logger()
 
 TRUTH_SWEEP_S: Final = 5.0
+AWAY_SWEEP_S: Final = 0.5
+"""The same while the bus is away, when nothing else tells of commands, and for a while after: others may not have it back yet."""
+OTHERS_COME_BACK_S: Final = 5.0
 RETRY_S: Final = 2.0
 MOST_POKES: Final = 100
 """Commands that are read in one unit of work."""
@@ -109,13 +112,21 @@ class Mailbox:
                 await trio.sleep(RETRY_S)
 
     async def _sweep(self, calls: OutgoingCalls) -> None:
+        """Look into the database: every few seconds, more often without the bus, and at once when it goes or comes back."""
+        often_until = 0.0
         while True:
-            try:
-                for record in await self._store.queued_commands(self._process_id):
-                    calls.order(record)
-            except StoreUnavailable:
-                log.debug("gateway.command_sweep_failed")
-            await trio.sleep(TRUTH_SWEEP_S)
+            await self._look(calls)
+            often = not self._bus.connected or trio.current_time() < often_until
+            with trio.move_on_after(AWAY_SWEEP_S if often else TRUTH_SWEEP_S):
+                await self._bus.until_changed()
+                often_until = trio.current_time() + OTHERS_COME_BACK_S
+
+    async def _look(self, calls: OutgoingCalls) -> None:
+        try:
+            for record in await self._store.queued_commands(self._process_id):
+                calls.order(record)
+        except StoreUnavailable:
+            log.debug("gateway.command_sweep_failed")
 
     async def _send_notices(self) -> None:
         async for command_id in self._unsent_notices:

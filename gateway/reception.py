@@ -66,6 +66,10 @@ class Reception:
         self._tls_pacer = Pacer(HANDSHAKES_PER_SECOND)
         self._half_open: dict[trio.CancelScope, None] = {}
 
+    def handshaking(self) -> bool:
+        """True while somebody who was accepted waits for an answer."""
+        return bool(self._half_open)
+
     async def serve(self, sock: socket.socket, address: str) -> None:
         """Serve one socket until it is over. Lets out nothing but cancellation and exits (supervision.md 3.0)."""
         wire = Wire(sock, self._writers)

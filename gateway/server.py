@@ -111,6 +111,7 @@ async def run_gateway(
             infrastructure.start_soon(mailbox.run, calls, registry)
             infrastructure.start_soon(sweeper.run)
             infrastructure.start_soon(replay.run)
+            infrastructure.start_soon(admission.limits.run)
             infrastructure.start_soon(freeze_after_ramps, registry.connections.__len__)
             infrastructure.start_soon(watch_loop_lag)
             async with trio.open_nursery() as connections:
@@ -134,7 +135,7 @@ async def run_gateway(
                     admission.draining = True
                     services.health.report("gateway", "degraded", "draining")
                     doors.cancel_scope.cancel(reason="shutdown")
-                await drain(registry, calls, services.ids, settings.drain_s)
+                await drain(registry, calls, services.ids, settings.drain_s, reception.handshaking)
                 connections.cancel_scope.cancel(reason="drained")
             await leave(registry)
             infrastructure.cancel_scope.cancel(reason="drained")

@@ -34,11 +34,17 @@ async def run_hub(services: HubServices, shutdown: trio.Event, *, task_status: t
     `task_status.started` gets the URLs. Raises OSError when the address cannot be had at the start; later failures restart
     the server with growing delays and never leave this function.
     """
-    app = make_app(Hub(services), all_routes())
-    host = services.settings.http_host
-    listeners = await _listen(host, services.settings.http_port)
-    port = listeners[0].socket.getsockname()[1]
+    hub = Hub(services)
+    listeners = await _listen(services.settings.http_host, services.settings.http_port)
     task_status.started([_url(listener) for listener in listeners])
+    async with trio.open_nursery() as beside:
+        beside.start_soon(hub.limits.run)
+        await _keep_serving(services, make_app(hub, all_routes()), listeners, shutdown)
+        beside.cancel_scope.cancel(reason="shutdown")
+
+
+async def _keep_serving(services: HubServices, app: HubApp, listeners: list[trio.SocketListener], shutdown: trio.Event) -> None:
+    host, port = services.settings.http_host, listeners[0].socket.getsockname()[1]
     delay = _FIRST_DELAY_S
     while listeners:
         begun = services.clock.monotonic()

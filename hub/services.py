@@ -10,6 +10,7 @@ from csms.clock import Clock, Ids
 from csms.commands import CommandService
 from csms.credentials import StationPasswords
 from csms.health import HealthRegistry
+from csms.limits import SharedLimits
 from csms.quarantine import QuarantineService
 from csms.secret import API_KEY_HASH, CURSOR_SIGNING, JWT_SIGNING, REFRESH_TOKEN_HASH, RootSecret
 from csms.sessions import SessionService
@@ -56,10 +57,12 @@ class Hub:
         self.api_keys = ApiKeys(services.secret.derive(API_KEY_HASH), services.ids)
         tokens = AccessTokens(services.secret.derive(JWT_SIGNING), services.clock, services.ids)
         self.authenticator = Authenticator(services.store, services.tenants, tokens, self.api_keys, services.clock)
+        self.limits = SharedLimits(services.bus, services.clock)
         self.sign_in = SignIn(
             services.store,
             tokens,
             self.user_passwords,
+            self.limits,
             services.clock,
             services.ids,
             services.secret.derive(REFRESH_TOKEN_HASH),

@@ -3,6 +3,6 @@
 PostgreSQL is the truth; whoever misses a message finds out there. Topics are dotted lower-case words and ids.
 """
 
-from csms.bus.port import Bus, BusUnavailable, Handler, NoAnswer
+from csms.bus.port import Bus, BusUnavailable, Counted, Handler, NoAnswer
 
-__all__ = ["Bus", "BusUnavailable", "Handler", "NoAnswer"]
+__all__ = ["Bus", "BusUnavailable", "Counted", "Handler", "NoAnswer"]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Final
 
 import trio
 
-from csms.bus.port import Handler, NoAnswer
+from csms.bus.port import BusUnavailable, Counted, Handler, NoAnswer
 from csms.bus.subscribers import Subscribers
 
 _CONCURRENT: Final = 100
@@ -28,6 +28,13 @@ class LocalBus:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._subscribers.end_all()
         self._handlers.clear()
+
+    @property
+    def connected(self) -> bool:
+        return True
+
+    async def until_changed(self) -> None:
+        await trio.sleep_forever()
 
     async def publish(self, topic: str, body: bytes) -> None:
         self._subscribers.hand_out(topic, body)
@@ -56,3 +63,6 @@ class LocalBus:
             yield
         finally:
             self._handlers.pop(topic, None)
+
+    async def add(self, amounts: Mapping[str, int], period_s: float) -> dict[str, Counted]:
+        raise BusUnavailable("this process is the only one")

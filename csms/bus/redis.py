@@ -1,8 +1,10 @@
-"""The bus between processes and hosts, on Redis (or Valkey) publish/subscribe."""
+"""The bus between processes and hosts, on publish/subscribe of Redis or Valkey, one server or a cluster."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Final, Self
@@ -10,28 +12,37 @@ from typing import Final, Self
 import msgspec
 import structlog
 import trio
-from coredis import PureToken, Redis
-from coredis.exceptions import RedisError
+from coredis import Redis
 from coredis.patterns.pubsub import PubSub
 from coredis.retry import NoRetryPolicy
 
-from csms.bus.port import BusUnavailable, Handler, NoAnswer
+from csms.bus.port import BusUnavailable, Counted, Handler, NoAnswer
+from csms.bus.redis_keys import PREFIX, RedisKeys, exits, reason
+from csms.bus.redis_servers import RedisServers
 from csms.bus.subscribers import Subscribers
 from csms.clock import Ids, SystemClock, SystemIds
 from csms.health import HealthRegistry
 
 log = structlog.get_logger()
 
-_PREFIX: Final = "csms."
+# what it raises it logs as well, with its traceback; here that is told in one line
+logging.getLogger("coredis").setLevel(logging.CRITICAL)
+
 _CONCURRENT: Final = 100
-_PUBLISH_TIMEOUT_S: Final = 2.0
+_PUBLISH_TIMEOUT_S: Final = 0.5
 _CONNECT_TIMEOUT_S: Final = 3.0
 _SILENCE_S: Final = 10.0
 _FIRST_DELAY_S: Final = 0.1
 _LONGEST_DELAY_S: Final = 2.0
 _CLAIM_S: Final = 60
-
-_AWAY: Final = (RedisError, OSError, TimeoutError, trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError)
+_BEAT_EVERY_S: Final = 0.5
+_BEAT_LIMIT_S: Final = 0.5
+"""How long a message of ours to ourselves may take before the bus counts as away."""
+_GIVE_UP_S: Final = 3.0
+"""Seconds without such a message after which another connection is made, on a cluster to another server."""
+_LATE_S: Final = 5.0
+_MOST_LATE: Final = 1000
+"""What could not be published is, when Redis is back so soon: others may not have noticed that it was away."""
 
 
 class _Question(msgspec.Struct, array_like=True):
@@ -48,19 +59,31 @@ class _Reply(msgspec.Struct, array_like=True):
     body: bytes
 
 
-class RedisBus:
-    """Publishes through one Redis server. Use as an async context: it owns the tasks that keep the connection.
+class _Silent(Exception):
+    """The server takes what is sent and gives nothing back."""
 
-    While Redis is away `publish` and `request` raise BusUnavailable at once; subscriptions stay and go on when it is back.
+
+class RedisBus:
+    """Publishes through one Redis server at a time. Use as an async context: it owns the tasks that keep the connection.
+
+    In a cluster any server carries messages to all others, so the bus needs but one of them; when it fails the next is taken.
+    While Redis is away or hangs `publish` and `request` raise BusUnavailable at once; subscriptions stay and go on when it is back.
     """
 
     def __init__(self, url: str, *, ids: Ids | None = None, health: HealthRegistry | None = None) -> None:
-        self._url = url
+        """`url` may name several servers (`RedisServers`)."""
+        self._servers = RedisServers(url)
+        self._keys = RedisKeys()
         self._ids = ids or SystemIds(SystemClock())
         self._health = health or HealthRegistry()
         self._reply_to = f"reply.{self._ids.token(16).hex()}"
         self._client: Redis[bytes] | None = None
         self._pubsub: PubSub[bytes] | None = None
+        self._is_cluster = False
+        self._alive = False
+        self._changed = trio.Event()
+        self._beat_heard = trio.Event()
+        self._late: deque[tuple[float, str, bytes]] = deque(maxlen=_MOST_LATE)
         self._subscribers = Subscribers()
         self._handlers: dict[str, Handler] = {}
         self._running = 0
@@ -81,8 +104,19 @@ class RedisBus:
         await self._exit.__aexit__(kind, error, trace)
         self._subscribers.end_all()
 
+    @property
+    def connected(self) -> bool:
+        return self._alive
+
+    async def until_changed(self) -> None:
+        await self._changed.wait()
+
     async def publish(self, topic: str, body: bytes) -> None:
-        await self._publish(topic, body)
+        try:
+            await self._publish(topic, body)
+        except BusUnavailable:
+            self._late.append((trio.current_time(), topic, body))
+            raise
 
     @asynccontextmanager
     async def subscribe(self, topic: str) -> AsyncIterator[trio.MemoryReceiveChannel[bytes]]:
@@ -102,7 +136,8 @@ class RedisBus:
         self._waiting[question.id] = send
         try:
             with trio.move_on_after(timeout):
-                if not await self._publish(_served(topic), msgspec.msgpack.encode(question)):
+                receivers = await self._publish(_served(topic), msgspec.msgpack.encode(question))
+                if not receivers and not self._is_cluster:  # a server of a cluster counts its own clients only
                     raise NoAnswer(f"nobody serves {topic}")
                 return await receive.receive()
             raise NoAnswer(f"no answer on {topic} within {timeout:g} s")
@@ -124,31 +159,43 @@ class RedisBus:
             del self._handlers[served]
             await self._stop_listening(served)
 
+    async def add(self, amounts: Mapping[str, int], period_s: float) -> dict[str, Counted]:
+        if not self._alive:
+            raise BusUnavailable("Redis does not answer")
+        return await self._keys.add(amounts, period_s)
+
     async def _publish(self, topic: str, body: bytes) -> int:
-        """The number of processes that received it."""
+        """The number of processes that received it, as far as the server knows."""
+        if not self._alive:
+            raise BusUnavailable("Redis does not answer")
+        try:
+            return await self._send(topic, body)
+        except Exception as error:  # whatever the client library throws: callers have a fallback for one kind
+            # until a message of our own comes back
+            self._is_away("Redis does not answer")
+            raise BusUnavailable(f"Redis: {reason(error)}") from error
+
+    async def _send(self, topic: str, body: bytes) -> int:
         client = self._client
         if client is None:
             raise BusUnavailable("Redis is not connected")
-        try:
-            with trio.fail_after(_PUBLISH_TIMEOUT_S):
-                return int(await client.publish(_PREFIX + topic, body))
-        except _AWAY as error:
-            raise BusUnavailable(f"Redis: {error}") from error
+        with trio.fail_after(_PUBLISH_TIMEOUT_S):
+            return int(await client.publish(PREFIX + topic, body))
 
     async def _listen(self, topic: str) -> None:
         """Without a connection nothing is done: the next one listens to every topic that is wanted then."""
-        if self._pubsub is not None:
+        if self._pubsub is not None and self._alive:
             try:
-                await self._pubsub.subscribe(_PREFIX + topic)
-            except _AWAY as error:
+                await self._pubsub.subscribe(PREFIX + topic)
+            except Exception as error:  # noqa: BLE001 - as above; the next connection listens to everything
                 log.debug("bus.subscribe_failed", error=str(error))
 
     async def _stop_listening(self, topic: str) -> None:
-        if self._pubsub is not None:
+        if self._pubsub is not None and self._alive:
             try:
                 with trio.move_on_after(_PUBLISH_TIMEOUT_S, shield=True):
-                    await self._pubsub.unsubscribe(_PREFIX + topic)
-            except _AWAY as error:
+                    await self._pubsub.unsubscribe(PREFIX + topic)
+            except Exception as error:  # noqa: BLE001 - as above
                 log.debug("bus.unsubscribe_failed", error=str(error))
 
     async def _keep_connected(self, first_try: trio.Event) -> None:
@@ -160,41 +207,108 @@ class RedisBus:
                         pubsub = await self._connect(stack)
                         connecting.deadline = float("inf")
                         delay = _FIRST_DELAY_S
-                        self._health.report("bus", "ok")
+                        self._lives()
                         first_try.set()
-                        while True:
-                            self._dispatch(await pubsub.get_message())
+                        async with trio.open_nursery() as nursery:
+                            nursery.start_soon(self._read, pubsub)
+                            await self._publish_late()
+                            await self._beat(pubsub)
             except BaseException as error:  # noqa: BLE001 - the boundary: whatever the client library throws ends one connection
-                passing = _exits(error)
+                passing = exits(error)
                 if passing is not None:
                     raise passing from None
-                log.warning("bus.connection_lost", error=_reason(error))
-                self._health.report("bus", "degraded", "Redis is not connected")
+                # once: while it is away every other second brings the same
+                tell = log.warning if self._alive or not first_try.is_set() else log.debug
+                tell("bus.connection_lost", error=reason(error))
+                self._servers.next()
             finally:
                 self._client = self._pubsub = None
+            self._is_away("Redis is not connected")
             first_try.set()
             await trio.sleep(delay)
             delay = min(delay * 2, _LONGEST_DELAY_S)
 
     async def _connect(self, stack: AsyncExitStack) -> PubSub[bytes]:
         client: Redis[bytes] = await stack.enter_async_context(
-            Redis.from_url(self._url, retry_policy=NoRetryPolicy(), connect_timeout=_CONNECT_TIMEOUT_S, stream_timeout=_SILENCE_S)
+            Redis.from_url(
+                self._servers.current,
+                retry_policy=NoRetryPolicy(),
+                connect_timeout=_CONNECT_TIMEOUT_S,
+                stream_timeout=_SILENCE_S,
+            )
         )
+        self._is_cluster = bool((await client.info("cluster")).get("cluster_enabled"))
+        if self._is_cluster:
+            slots = await client.cluster_slots()
+            self._servers.tell((str(node["host"]), int(node["port"])) for nodes in slots.values() for node in nodes if node["host"])
+            await stack.enter_async_context(self._keys.on_cluster(self._servers))
+        else:
+            await stack.enter_async_context(self._keys.on_server(client))
         topics = [self._reply_to, *self._subscribers.topics, *self._handlers]
         pubsub: PubSub[bytes] = await stack.enter_async_context(
-            client.pubsub(channels=[_PREFIX + topic for topic in topics], retry_policy=NoRetryPolicy())
+            client.pubsub(channels=[PREFIX + topic for topic in topics], retry_policy=NoRetryPolicy())
         )
         self._client, self._pubsub = client, pubsub
-        # what was asked for while the subscriptions above were on their way
-        late = [topic for topic in (*self._subscribers.topics, *self._handlers) if topic not in topics]
-        if late:
-            await pubsub.subscribe(*(_PREFIX + topic for topic in late))
+        await self._listen_to_all(pubsub)
         return pubsub
+
+    async def _listen_to_all(self, pubsub: PubSub[bytes]) -> None:
+        """Subscribe to what was asked for while the connection was being made, or hung."""
+        heard = {channel if isinstance(channel, str) else bytes(channel).decode() for channel in pubsub.channels}
+        missing = [PREFIX + topic for topic in (*self._subscribers.topics, *self._handlers) if PREFIX + topic not in heard]
+        if missing:
+            await pubsub.subscribe(*missing)
+
+    async def _read(self, pubsub: PubSub[bytes]) -> None:
+        while True:
+            self._dispatch(await pubsub.get_message())
+
+    async def _beat(self, pubsub: PubSub[bytes]) -> None:
+        """Send ourselves a message twice a second: the whole way there and back is what others rely on. Raises _Silent."""
+        heard_at = trio.current_time()
+        while True:
+            self._beat_heard = heard = trio.Event()
+            with trio.move_on_after(_BEAT_LIMIT_S):
+                await self._send(self._reply_to, b"")
+                await heard.wait()
+            if heard.is_set():
+                heard_at = trio.current_time()
+                if not self._alive:
+                    await self._listen_to_all(pubsub)
+                    self._lives()
+                    await self._publish_late()
+            else:
+                self._is_away("Redis does not answer")
+                if trio.current_time() - heard_at > _GIVE_UP_S:
+                    raise _Silent("the server does not answer")
+            await trio.sleep(_BEAT_EVERY_S)
+
+    async def _publish_late(self) -> None:
+        oldest = trio.current_time() - _LATE_S
+        while self._late:
+            since, topic, body = self._late.popleft()
+            if since >= oldest:
+                await self._send(topic, body)
+
+    def _lives(self) -> None:
+        self._health.report("bus", "ok", "a cluster" if self._is_cluster else "")
+        self._set_alive(alive=True)
+
+    def _is_away(self, detail: str) -> None:
+        self._health.report("bus", "degraded", detail)
+        self._set_alive(alive=False)
+
+    def _set_alive(self, *, alive: bool) -> None:
+        if alive is not self._alive:
+            self._alive = alive
+            (log.info if alive else log.warning)("bus.connected" if alive else "bus.away")
+            self._changed.set()
+            self._changed = trio.Event()
 
     def _dispatch(self, message: object) -> None:
         if not isinstance(message, dict) or message.get("type") != "message":
             return
-        topic = bytes(message["channel"]).decode().removeprefix(_PREFIX)
+        topic = bytes(message["channel"]).decode().removeprefix(PREFIX)
         body = bytes(message["data"])
         if topic == self._reply_to:
             self._hand_over(body)
@@ -204,6 +318,9 @@ class RedisBus:
             self._subscribers.hand_out(topic, body)
 
     def _hand_over(self, body: bytes) -> None:
+        if not body:
+            self._beat_heard.set()
+            return
         try:
             reply = msgspec.msgpack.decode(body, type=_Reply)
             waiting = self._waiting.get(reply.id)
@@ -238,30 +355,12 @@ class RedisBus:
             self._running -= 1
 
     async def _claim(self, question: str) -> bool:
-        """Several processes may serve a topic: the first to claim a question answers it."""
-        client = self._client
-        if client is None:
-            return False
+        """Several processes may serve a topic: the first to claim a question answers it. Better twice than not at all."""
         try:
-            return bool(await client.set(f"{_PREFIX}claim.{question}", b"", condition=PureToken.NX, ex=_CLAIM_S))
-        except _AWAY:
-            return False
+            return await self._keys.claim(f"claim.{question}", _CLAIM_S)
+        except BusUnavailable:
+            return True
 
 
 def _served(topic: str) -> str:
     return f"request.{topic}"
-
-
-def _exits(error: BaseException) -> BaseException | None:
-    """The cancellation or exit in it: the library wraps that together with errors of its own."""
-    kinds = (trio.Cancelled, KeyboardInterrupt, SystemExit)
-    if isinstance(error, BaseExceptionGroup):
-        return error.subgroup(kinds)
-    return error if isinstance(error, kinds) else None
-
-
-def _reason(error: BaseException) -> str:
-    """The first cause inside a group."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return f"{type(error).__name__}: {error}"

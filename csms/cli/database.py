@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import trio
 
@@ -14,6 +15,10 @@ from csms.cli.failure import CommandError
 from csms.postgres import EmbeddedPostgres, running_url
 from csms.secret import RootSecret
 from csms.settings import Settings
+
+_CONNECTIONS_AT_LEAST: Final = 64
+_CONNECTIONS_BESIDE: Final = 4
+"""What a gateway process has open beside its gateway role's connections: one of each other role, and maintenance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +30,11 @@ class OpenDatabase:
 
 
 @asynccontextmanager
-async def open_database(settings: Settings, *, share: bool = False) -> AsyncIterator[OpenDatabase]:
+async def open_database(settings: Settings, *, share: bool = False, gateways: int = 0) -> AsyncIterator[OpenDatabase]:
     """Give the database; the embedded one is started, and stopped again at the end.
 
-    `share`: use an embedded server that `csms serve` runs at this moment (for commands that do one thing).
+    `share`: use an embedded server that `csms serve` runs at this moment (for commands that do one thing). `gateways`: how many
+    processes beside this one the embedded server has to have connections for.
     Raises PostgresError.
     """
     if settings.database_url is not None:
@@ -39,7 +45,10 @@ async def open_database(settings: Settings, *, share: bool = False) -> AsyncIter
         if url is not None:
             yield OpenDatabase(url, None)
             return
-    server = EmbeddedPostgres(settings.data_dir, settings.postgres_bin)
+    options = {}
+    if gateways:
+        options["max_connections"] = str(_CONNECTIONS_AT_LEAST + gateways * (settings.database_connections + _CONNECTIONS_BESIDE))
+    server = EmbeddedPostgres(settings.data_dir, settings.postgres_bin, options=options)
     try:
         # the thread looks every few milliseconds whether we were cancelled (Ctrl-C during a long recovery)
         start = partial(server.start, checkpoint=trio.from_thread.check_cancelled)

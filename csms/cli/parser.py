@@ -7,6 +7,8 @@ from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
+from csms.settings import MOST_GATEWAYS
+
 _DESCRIPTION = "Open-CSMS, a charging station management system."
 
 _EPILOG = """\
@@ -32,15 +34,23 @@ def make_parser(arguments: list[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"csms {_version()}")
     commands = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
 
-    _command(
+    serve = _command(
         commands,
         "serve",
         "csms.cli.serve:serve",
-        "run gateway and hub in one process",
-        "Run the whole system in one process: the gateway for stations and the hub for people and programs, on the "
-        "embedded PostgreSQL unless CSMS_DATABASE_URL is set. Ctrl-C stops it in order; a second Ctrl-C at once.",
+        "run the whole system on this host",
+        "Run the whole system: the gateway for stations and the hub for people and programs, on the embedded PostgreSQL unless "
+        "CSMS_DATABASE_URL is set. Ctrl-C stops it in order; a second Ctrl-C at once.",
     )
-    _command(
+    serve.add_argument(
+        "--gateways",
+        type=_count,
+        default=0,
+        metavar="N",
+        help=f"serve stations from N processes (1 to {MOST_GATEWAYS}) that share the port and are started again when they die; "
+        "needs CSMS_REDIS_URL. SIGUSR1 replaces them one by one",
+    )
+    gateway = _command(
         commands,
         "gateway",
         "csms.cli.serve:gateway",
@@ -48,6 +58,8 @@ def make_parser(arguments: list[str]) -> argparse.ArgumentParser:
         "Run one gateway process. Any number may share a port and a database. Needs CSMS_DATABASE_URL, and CSMS_REDIS_URL "
         "for commands to reach stations from another process.",
     )
+    # given by `csms serve --gateways`: its number, for the log; it stops when standard input ends
+    gateway.add_argument("--supervised", type=int, help=argparse.SUPPRESS)
     _command(
         commands,
         "hub",
@@ -175,6 +187,12 @@ def _command(
     parser = commands.add_parser(name, help=summary, description=description)
     parser.set_defaults(run=_late(target), needs_settings=needs_settings)
     return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_GATEWAYS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MOST_GATEWAYS}")
+    return int(text)
 
 
 def _late(target: str) -> Callable[[argparse.Namespace], int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cache
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
@@ -99,12 +100,17 @@ def _times(value: Any, path: str) -> Iterator[tuple[str, datetime]]:
     if isinstance(value, datetime):
         yield path, value
     elif isinstance(value, msgspec.Struct):
-        for field in msgspec.structs.fields(value):
-            name = field.encode_name
-            yield from _times(getattr(value, field.name), f"{path}.{name}" if path else name)
+        for attribute, name in _fields(type(value)):
+            yield from _times(getattr(value, attribute), f"{path}.{name}" if path else name)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _times(item, f"{path}[{index}]")
+
+
+@cache  # one entry for each type of body; looking at a type costs more than everything else in a request
+def _fields(struct: type[msgspec.Struct]) -> list[tuple[str, str]]:
+    """(attribute, name in JSON) of every field."""
+    return [(field.name, field.encode_name) for field in msgspec.structs.fields(struct)]
 
 
 def _check_text(raw: bytes) -> None:

@@ -13,13 +13,13 @@ from uuid import UUID
 
 from csms.accounts import UserPasswords
 from csms.clock import Clock, Ids
+from csms.limits import SharedLimits
 from csms.store import Store
 from csms.store.queries import auth as auth_queries
 from csms.store.queries import refresh_tokens as token_queries
 from csms.store.queries.users import Role
 from hub.api.problems import Problem, too_many
 from hub.auth.access_tokens import LIFETIME, AccessTokens
-from hub.auth.rate_limit import RateLimit
 
 REFRESH_LIFETIME: Final = timedelta(days=14)
 
@@ -37,7 +37,14 @@ class SignIn:
     """At most 10 failed attempts a minute per account and source, 100 per source (security.md 7)."""
 
     def __init__(
-        self, store: Store, tokens: AccessTokens, passwords: UserPasswords, clock: Clock, ids: Ids, refresh_key: bytes
+        self,
+        store: Store,
+        tokens: AccessTokens,
+        passwords: UserPasswords,
+        limits: SharedLimits,
+        clock: Clock,
+        ids: Ids,
+        refresh_key: bytes,
     ) -> None:
         self._store = store
         self._tokens = tokens
@@ -45,8 +52,8 @@ class SignIn:
         self._clock = clock
         self._ids = ids
         self._refresh_key = refresh_key
-        self._per_account = RateLimit(10, 60, clock)
-        self._per_source = RateLimit(100, 60, clock)
+        self._per_account = limits.limit("account_and_source", 10, 60)
+        self._per_source = limits.limit("account_source", 100, 60)
 
     async def sign_in(self, tenant: str, email: str, password: str, source: str) -> SignedIn:
         """Raises Problem 401 (the same for every cause) and 429, TooManyHashes."""

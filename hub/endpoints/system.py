@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 from csms.health import State
 from csms.store import Connection, StoreUnavailable
+from csms.store.queries.gateways import count_gateways
 from hub.api.routing import Answer, Call, Document, NoQuery, Route, route
 from hub.docs_page import STYLE, write_landing, write_page
 
@@ -37,6 +38,7 @@ class Health(msgspec.Struct):
 async def health(call: Call[NoQuery, None]) -> Answer:
     components = {name: Component(c.state, c.detail) for name, c in call.hub.health.snapshot().items()}
     components["database"] = await _database(call)
+    components["gateways"] = await _gateways(call)
     components["hub"] = Component("ok", "")
     status: Literal["ok", "degraded"] = "ok" if all(c.state == "ok" for c in components.values()) else "degraded"
     return Answer(200, Health(status, dict(sorted(components.items()))))
@@ -98,6 +100,17 @@ async def _database(call: Call[NoQuery, None]) -> Component:
     return Component("ok", "")
 
 
+async def _gateways(call: Call[NoQuery, None]) -> Component:
+    """The gateway processes of the whole installation, this one included when it is one."""
+    try:
+        found = await call.hub.store.hub.unit(count_gateways, timeout=_PROBE_TIMEOUT_S)
+    except StoreUnavailable:
+        return Component("down", "the database does not tell")
+    # none at all is a hub that was started first; one that is missing leaves others who serve its stations
+    state: State = "ok" if found.alive or not found.known else "degraded"
+    return Component(state, f"{found.alive} alive")
+
+
 ROUTES = (
     route(
         "GET",
@@ -107,7 +120,10 @@ ROUTES = (
         answers={200: Health},
         tag="Service",
         summary="The states of this process's parts",
-        description="Always 200 while the process can answer: `status` tells whether something is amiss.",
+        description=(
+            "Always 200 while the process can answer: `status` tells whether something is amiss. `gateways` counts the gateway "
+            "processes of the whole installation that gave a sign of life within 30 seconds."
+        ),
     ),
     route(
         "GET",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import socket
 from collections.abc import Iterator
 
@@ -163,7 +164,7 @@ async def test_after_a_restart_of_the_server_all_goes_on() -> None:
                     await trio.sleep(0.02)
             begun = trio.current_time()
             with pytest.raises(BusUnavailable):
-                await bus.publish("early", b"")
+                await bus.publish("nobody", b"")
             with pytest.raises(BusUnavailable):
                 await bus.request("echo", b"", 5)
             assert trio.current_time() - begun < 0.5
@@ -178,6 +179,136 @@ async def test_after_a_restart_of_the_server_all_goes_on() -> None:
                 assert health.snapshot()["bus"].state == "ok"
     finally:
         server.stop()
+
+
+async def test_a_server_that_hangs_is_known_and_waited_for_no_longer() -> None:
+    port = free_port()
+    health = HealthRegistry()
+    server = start_server(port)
+    process = server._process
+    assert process is not None
+    try:
+        async with RedisBus(f"redis://127.0.0.1:{port}", health=health) as bus, bus.subscribe("early") as early:
+            assert bus.connected
+            begun = trio.current_time()
+            process.send_signal(signal.SIGSTOP)
+            with pytest.raises(BusUnavailable):
+                await bus.publish("early", b"lost")
+            assert trio.current_time() - begun < 1
+            assert not bus.connected
+            assert health.snapshot()["bus"].state == "degraded"
+            begun = trio.current_time()
+            for _ in range(20):
+                with pytest.raises(BusUnavailable):
+                    await bus.publish("early", b"lost")
+                with pytest.raises(BusUnavailable):
+                    await bus.add({"n": 1}, 60)
+            assert trio.current_time() - begun < 0.1, "nobody waits for it again and again"
+            async with bus.subscribe("late") as late:
+                with trio.fail_after(0.1):
+                    async with bus.subscribe("meanwhile"):
+                        pass
+                with trio.fail_after(8):
+                    changed = bus.until_changed
+                    process.send_signal(signal.SIGCONT)
+                    await changed()
+                assert bus.connected
+                for topic, received in (("early", early), ("late", late)):
+                    await _published(bus, topic, b"back")
+                    with trio.fail_after(5):
+                        while await received.receive() != b"back":
+                            pass  # what the server had taken before it hung
+    finally:
+        process.send_signal(signal.SIGCONT)
+        server.stop()
+
+
+async def test_what_could_not_be_published_is_when_the_server_is_back_soon() -> None:
+    port = free_port()
+    server = start_server(port)
+    try:
+        async with RedisBus(f"redis://127.0.0.1:{port}") as bus, bus.subscribe("poke") as pokes:
+            server.stop()
+            with trio.fail_after(5):
+                while bus.connected:
+                    await bus.until_changed()
+            for number in range(3):
+                with pytest.raises(BusUnavailable):
+                    await bus.publish("poke", b"%d" % number)
+            server = start_server(port)
+            with trio.fail_after(5):
+                assert [await pokes.receive() for _ in range(3)] == [b"0", b"1", b"2"]
+    finally:
+        server.stop()
+
+
+async def test_a_connection_that_ends_in_the_midst_of_everything_raises_one_thing(redis_url: str) -> None:
+    async with RedisBus(redis_url) as bus, RedisBus(redis_url) as other:
+        done = trio.Event()
+
+        async def publish() -> None:
+            while not done.is_set():
+                try:
+                    await bus.publish("topic", b"")
+                    await bus.add({"n": 1}, 60)
+                except BusUnavailable:
+                    await trio.sleep(0.01)
+
+        async def subscribe(number: int) -> None:
+            while not done.is_set():
+                async with bus.subscribe(f"topic-{number}"):
+                    await trio.lowlevel.checkpoint()
+
+        async with trio.open_nursery() as nursery:
+            for number in range(10):
+                nursery.start_soon(publish)
+                nursery.start_soon(subscribe, number)
+            for _ in range(10):
+                client = other._client
+                assert client is not None
+                ours = await client.client_id()
+                for entry in await client.client_list():
+                    if entry["id"] != str(ours) and "P" not in str(entry["flags"]):
+                        await client.client_kill(identifier=int(str(entry["id"])))
+                await trio.sleep(0.15)
+            done.set()
+        await _published(bus, "topic", b"")
+
+
+async def test_it_is_known_soon_without_anybody_publishing() -> None:
+    port = free_port()
+    server = start_server(port)
+    process = server._process
+    assert process is not None
+    try:
+        async with RedisBus(f"redis://127.0.0.1:{port}") as bus:
+            process.send_signal(signal.SIGSTOP)
+            with trio.fail_after(1.5):
+                await bus.until_changed()
+            assert not bus.connected
+    finally:
+        process.send_signal(signal.SIGCONT)
+        server.stop()
+
+
+async def test_the_next_of_several_servers_is_taken(redis_url: str) -> None:
+    nobody = free_port()
+    async with RedisBus(f"redis://127.0.0.1:{nobody},{redis_url.removeprefix('redis://')}") as bus:
+        with trio.fail_after(5):
+            while not bus.connected:
+                await bus.until_changed()
+        await bus.publish("topic", b"")
+
+
+async def test_counters_are_shared_and_end(redis_url: str) -> None:
+    async with RedisBus(redis_url) as one, RedisBus(redis_url) as two:
+        assert (await one.add({"a": 2, "b": 1}, 0.4))["a"].total == 2
+        counted = await two.add({"a": 3}, 0.4)
+        assert counted["a"].total == 5
+        assert 0 < counted["a"].ends_in_s <= 0.4
+        assert (await one.add({"a": -1}, 60))["a"].total == 4
+        await trio.sleep(0.5)
+        assert (await one.add({"a": 1}, 60))["a"].total == 1
 
 
 async def test_it_starts_without_a_server() -> None:
