@@ -1,74 +1,24 @@
-"""Child processes of the bench, and what they cost: CPU of all threads and resident memory, from /proc."""
+"""Processes that the bench starts, and what any of them costs: CPU of all threads and resident memory, from /proc."""
 
 from __future__ import annotations
 
-import json
 import os
-import select
 import signal
+import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
+_LISTENING: Final = "0A"  # the state in /proc/net/tcp
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
 class BenchError(Exception):
     """A part of the bench did not work; the text says which and why."""
-
-
-class Child:
-    """A process that talks in lines of JSON."""
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
-        self._lines = b""
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    def line(self, timeout: float) -> dict[str, Any]:
-        """The next line it writes; BenchError when it ends, is late, or reports an error."""
-        output = self._process.stdout
-        assert output is not None
-        deadline = time.monotonic() + timeout
-        while b"\n" not in self._lines:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([output], [], [], left)[0]:
-                raise BenchError(f"{self._process.args!r} said nothing for {timeout} s")
-            data = os.read(output.fileno(), 65_536)
-            if not data:
-                raise BenchError(f"{self._process.args!r} ended with status {self._process.wait(10)}")
-            self._lines += data
-        line, _, self._lines = self._lines.partition(b"\n")
-        result = cast("dict[str, Any]", json.loads(line))
-        if "error" in result:
-            raise BenchError(str(result["error"]))
-        return result
-
-    def order(self) -> None:
-        """Tell it to go on."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(b"\n")
-        self._process.stdin.flush()
-
-
-@contextmanager
-def child(*arguments: str) -> Iterator[Child]:
-    """`python -m …` in the checkout; at the end its standard input is closed, and it is given 10 s to end."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]
-    )
-    try:
-        yield Child(process)
-    finally:
-        _end(process)
 
 
 @contextmanager
@@ -94,17 +44,37 @@ def service(arguments: Sequence[str], environment: Mapping[str, str], log: Path)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    for stream in (process.stdin, process.stdout):
-        if stream is not None:
-            try:
-                stream.close()
-            except BrokenPipeError:
-                pass  # it ended before reading all of its orders
     try:
         process.wait(10)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(10)
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nothing listens on at this moment."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def listens(pid: int, port: int) -> bool:
+    """Whether this very process listens on the port; another one might, or share it."""
+    try:
+        own = {str(number.readlink()) for number in Path(f"/proc/{pid}/fd").iterdir()}
+        for table in ("tcp", "tcp6"):
+            for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+                _, local, _, state, *_, inode = line.split()[:10]
+                if state == _LISTENING and int(local.rpartition(":")[2], 16) == port and f"socket:[{inode}]" in own:
+                    return True
+    except OSError:
+        pass  # it closed a file or ended in this moment: the caller asks again
+    return False
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
 
 
 def cpu_seconds(pid: int) -> float:

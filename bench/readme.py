@@ -1,10 +1,8 @@
-"""The figures for people: on the terminal, in bench/reports/latest.json, and in the README between two markers."""
+"""The figures of the short form for people: on the terminal, in bench/reports, and in the README between two markers."""
 
 from __future__ import annotations
 
 import json
-import os
-import platform
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,50 +14,47 @@ _END: Final = "<!-- bench:end -->"
 
 
 def table(figures: dict[str, Any]) -> str:
-    """The figures as a Markdown table with what they mean."""
-    throughput, memory, steady = figures["throughput"], figures["memory"], figures["steady"]
-    ours, peer, paced = throughput["ours"], throughput["peer"], steady["ours"]
+    """The figures as Markdown tables with what they mean."""
+    found: dict[str, float] = figures["figures"]
     rows = [
         ("", "Open-CSMS", "peer", "ratio", "aim"),
         ("---", "---", "---", "---", "---"),
         (
-            "MeterValues per CPU-second of the process",
-            f"{ours['messages_per_cpu_second']:,.0f}",
-            f"{peer['messages_per_cpu_second']:,.0f}",
-            f"{throughput['ratio']:.1f}",
+            "meter readings answered per CPU second of the server",
+            f"{found['flood/run/messages_per_cpu_second']:,.0f}",
+            f"{found['peer/run/messages_per_cpu_second']:,.0f}",
+            f"{found['ratio/messages per CPU second']:.1f}",
             "≥ 5",
         ),
-        ("CPU per message", f"{ours['us_per_message']:.0f} µs", f"{peer['us_per_message']:.0f} µs", "", ""),
-        ("PostgreSQL's CPU per message", f"{throughput['postgresql_us_per_message']:.0f} µs", "stores nothing", "", ""),
+        (
+            "CPU per message, server + PostgreSQL",
+            f"{found['flood/run/us_per_message.gateway']:.0f} + {found['flood/run/us_per_message.postgresql']:.0f} µs",
+            f"{found['peer/run/us_per_message.gateway']:.0f} µs, stores nothing",
+            "",
+            "",
+        ),
         (
             "messages per second, all on one machine",
-            f"{ours['messages_per_second']:,.0f}",
-            f"{peer['messages_per_second']:,.0f}",
+            f"{found['flood/run/messages_per_second']:,.0f}",
+            f"{found['peer/run/messages_per_second']:,.0f}",
             "",
             "",
         ),
         (
-            "time to the answer, median / 99 %",
-            f"{ours['p50_ms']:.1f} / {ours['p99_ms']:.1f} ms",
-            f"{peer['p50_ms']:.1f} / {peer['p99_ms']:.1f} ms",
-            "",
-            "",
-        ),
-        (
-            f"durable answer at {steady['rate']:,.0f} messages/s, median / 99 % / longest",
-            f"{paced['p50_ms']:.1f} / {paced['p99_ms']:.1f} / {paced['longest_ms']:.1f} ms",
+            f"durable answer at {found['steady/run/messages_per_second']:,.0f} messages a second, median / 99 % / longest",
+            f"{found['steady/run/p50_ms']:.1f} / {found['steady/run/p99_ms']:.1f} / {found['steady/run/longest_ms']:.1f} ms",
             "",
             "",
             "99 % < 100 ms",
         ),
         (
-            "CPU per message at that rate, the process + PostgreSQL",
-            f"{paced['us_per_message']:.0f} + {steady['postgresql_us_per_message']:.0f} µs",
+            "CPU at that rate, server + PostgreSQL",
+            f"{found['steady/run/cores.gateway']:.0%} + {found['steady/run/cores.postgresql']:.0%} of a core",
             "",
             "",
             "",
         ),
-        ("memory of an idle connection", f"{memory['bytes_per_connection'] / 1024:.1f} KB", "", "", "< 12 KB"),
+        ("memory of an idle connection", f"{found['idle/hold/kb_per_connection']:.1f} KB", "", "", "< 12 KB"),
     ]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     lines += ["", _conditions(figures), "", *_codec_table(figures["codec"]), "", _CODEC_CONDITIONS]
@@ -93,24 +88,14 @@ _CODEC_CONDITIONS: Final = (
 
 
 def _conditions(figures: dict[str, Any]) -> str:
-    throughput, memory, steady = figures["throughput"], figures["memory"], figures["steady"]
+    machine = figures["machine"]
     return (
-        f"One run on {figures['machine']['cpus']} cores, {figures['machine']['python']}, PostgreSQL and the load on the same"
-        f" machine. Load: {throughput['stations']} stations of OCPP 1.6, each with one MeterValues of five samples (728"
-        " bytes) in flight, acknowledged after the commit. Peer: the PyPI package `ocpp` on `websockets` and asyncio,"
-        " validating without its thread pool (the faster of its two ways), logging off, answering without storing anything."
-        f" Steady load: {steady['stations']:,} stations in turn, an open loop: a message's time counts from when it was due."
-        f" Memory: resident size with {memory['stations']:,} stations, each after a Boot and a Heartbeat, less that with"
-        " none, by the number of stations. CPU counts all threads."
+        f"One run on {machine['cpus']} cores ({machine['processor']}), {machine['python']}, PostgreSQL and the stations on the same"
+        " machine. 200 stations of OCPP 1.6, each with one MeterValues of five samples (728 bytes) in flight, answered after the"
+        " commit; then 2,000 stations in an open loop, where a message's time counts from when it was due; then 5,000 that only"
+        " stay connected. Peer: the PyPI package `ocpp` on `websockets` and asyncio, validating without its thread pool (the"
+        " faster of its two ways), logging off, answering without storing anything. CPU counts all threads."
     )
-
-
-def machine() -> dict[str, Any]:
-    return {
-        "cpus": len(os.sched_getaffinity(0)),
-        "python": f"CPython {platform.python_version()}",
-        "system": f"{platform.system()} {platform.machine()}",
-    }
 
 
 def write(figures: dict[str, Any]) -> list[str]:
