@@ -1,7 +1,9 @@
 """Keeps the garbage collector's pauses short while many stations are connected (supervision.md 3.0).
 
-A full collection walks every object: 88 ms with 8,000 idle connections. What has come to stay is frozen, so that it is not
-walked again; it is still freed when its last reference goes.
+A collection walks every object of its generation. With 10,000 stations that send, the collector left to itself walked 100,000
+young objects every five seconds and 300,000 every minute: pauses of 60 to 110 and of 270 ms. So young ones are collected ten
+times a second, a few thousand at a time; older ones only after many stations came or went, and are frozen then, so that they are
+not walked again. What is frozen is still freed when its last reference goes; only cycles that die later stay.
 """
 
 from __future__ import annotations
@@ -15,9 +17,12 @@ import trio
 
 from gateway import metrics
 
+YOUNG_EVERY_S: Final = 0.1
 FREEZE_EVERY_S: Final = 10.0
-GROWTH_WORTH_FREEZING: Final = 200
-THRESHOLDS: Final = (10_000, 50, 100)
+CHANGE_WORTH_FREEZING: Final = 200
+"""Connections that came or went since older objects were last looked through."""
+THRESHOLDS: Final = (50_000, 1_000, 1_000)
+"""Of the collector's own: for what comes faster than it is collected here."""
 
 _pauses = {str(generation): metrics.GC_PAUSE_SECONDS.labels(str(generation)).observe for generation in range(3)}
 
@@ -47,20 +52,31 @@ def collector_settings(monotonic: Callable[[], float]) -> Iterator[None]:
         gc.unfreeze()
 
 
-async def freeze_after_ramps(connections: Callable[[], int]) -> None:
-    """Freeze what is there whenever the number of connections has grown and come to rest. Runs until cancelled."""
-    frozen_at = last = connections()
+async def collect_young() -> None:
+    """Collect young objects before there are many. Runs until cancelled."""
+    while True:
+        await trio.sleep(YOUNG_EVERY_S)
+        gc.collect(0)
+
+
+async def freeze_after_changes(opened: Callable[[], int], connections: Callable[[], int]) -> None:
+    """Freeze what is there whenever many connections have come or gone and it has become quiet. Runs until cancelled.
+
+    `opened`: how many connections were ever made; `connections`: how many there are.
+    """
+    last_opened, last_count = opened(), connections()
+    changes = 0
     while True:
         await trio.sleep(FREEZE_EVERY_S)
-        count = connections()
-        if count < frozen_at:
-            frozen_at = count
-        growth = count - frozen_at
-        if growth >= GROWTH_WORTH_FREEZING and abs(count - last) < growth / 4:
+        now_opened, now_count = opened(), connections()
+        came = now_opened - last_opened
+        change = came + (came - (now_count - last_count))
+        last_opened, last_count = now_opened, now_count
+        changes += change
+        if changes >= CHANGE_WORTH_FREEZING and change < changes / 4:
             gc.collect(1)  # what is young and dead would stay for ever
             gc.freeze()
-            frozen_at = count
-        last = count
+            changes = 0
 
 
 async def watch_loop_lag() -> None:

@@ -44,6 +44,8 @@ class Registry:
         # stations without a connection, in the order in which they lost it
         self._dormant: dict[StationKey, None] = {}
         self.connections: dict[Connection, None] = {}
+        self.opened = 0
+        """Connections that were ever attached."""
         self.ending: dict[Connection, float] = {}
         """Connections that must be over soon, and when they are aborted (or, displaced ones, closed)."""
         self.unready: dict[Connection, None] = {}
@@ -75,6 +77,7 @@ class Registry:
         station.connection = connection
         self._dormant.pop(station.key, None)
         self.connections[connection] = None
+        self.opened += 1
         self.unready[connection] = None
         metrics.CONNECTIONS.labels(connection.ocpp_version).inc()
         if previous is not None and previous.closing is None:

@@ -14,7 +14,7 @@ from gateway.drain import drain, leave
 from gateway.inbound import InboundCalls
 from gateway.listener import Entrance, Listeners, raise_file_limit
 from gateway.mailbox import Mailbox
-from gateway.memory import collector_settings, freeze_after_ramps, watch_loop_lag
+from gateway.memory import collect_young, collector_settings, freeze_after_changes, watch_loop_lag
 from gateway.quarantine_replay import QuarantineReplay
 from gateway.reception import Reception
 from gateway.registry import Registry
@@ -112,7 +112,8 @@ async def run_gateway(
             infrastructure.start_soon(sweeper.run)
             infrastructure.start_soon(replay.run)
             infrastructure.start_soon(admission.limits.run)
-            infrastructure.start_soon(freeze_after_ramps, registry.connections.__len__)
+            infrastructure.start_soon(collect_young)
+            infrastructure.start_soon(freeze_after_changes, lambda: registry.opened, registry.connections.__len__)
             infrastructure.start_soon(watch_loop_lag)
             async with trio.open_nursery() as connections:
                 reception = Reception(

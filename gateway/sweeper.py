@@ -5,6 +5,7 @@ No station has a timer of its own. Passes over all stations are made in chunks w
 
 from __future__ import annotations
 
+from collections import deque
 from datetime import timedelta
 from functools import partial
 from itertools import islice
@@ -30,7 +31,8 @@ STORE_AWAY_CLOSES_PER_SECOND: Final = 200
 FIRST_CALL_AFTER_S: Final = 10.0
 """Seconds of silence on a new connection after which our own CALLs may leave (rules B7, B10)."""
 SEEN_EVERY_S: Final = 10.0
-SEEN_BATCH: Final = 5_000
+SEEN_BATCH: Final = 250
+"""Stations whose signs of life are stored in one group commit: messages that share it wait for them."""
 RECONCILE_EVERY_S: Final = 15.0
 """How often sessions in doubt are looked for; each look takes up 100 at most."""
 LIVENESS_EVERY_S: Final = 5.0
@@ -74,7 +76,8 @@ class Sweeper:
         self._liveness_every_s = min(LIVENESS_EVERY_S, ping_interval_s / 4, pong_timeout_s / 4)
         self._next_liveness = 0.0
         self._next_seen = 0.0
-        self._seen_under_way = 0
+        self._seen_waiting: deque[list[SeenStation]] = deque()
+        self._seen_under_way = False
         self._next_reconciliation = 0.0
         self._reconciling = False
 
@@ -147,8 +150,8 @@ class Sweeper:
                 connection.reported = heard
                 at = wall - timedelta(seconds=monotonic - heard)
                 seen.append(SeenStation(*connection.station.key, connection.epoch, at))
-        for start in range(0, len(seen) or 1, SEEN_BATCH):
-            self._report_seen(seen[start : start + SEEN_BATCH])
+        self._seen_waiting.extend(seen[start : start + SEEN_BATCH] for start in range(SEEN_BATCH, len(seen), SEEN_BATCH))
+        self._report_seen(seen[:SEEN_BATCH])
 
     def _reconcile(self) -> None:
         self._reconciling = True
@@ -166,12 +169,15 @@ class Sweeper:
     def _reconciled(self, outcome: object) -> None:
         self._reconciling = False
 
-    def _report_seen(self, seen: list[SeenStation]) -> None:
-        self._seen_under_way += 1
-        self._submission.submit(SeeStations(tenant_id=0, station_id=0, process_id=self._process_id, seen=seen), self._seen_done)
+    def _report_seen(self, seen: list[SeenStation], *, look_around: bool = True) -> None:
+        self._seen_under_way = True
+        operation = SeeStations(tenant_id=0, station_id=0, process_id=self._process_id, seen=seen, look_around=look_around)
+        self._submission.submit(operation, self._seen_done)
 
     def _seen_done(self, outcome: object) -> None:
-        self._seen_under_way -= 1
+        self._seen_under_way = False
+        if self._seen_waiting:
+            self._report_seen(self._seen_waiting.popleft(), look_around=False)
         for sign in outcome if isinstance(outcome, list) else ():
             station = self._registry.find((sign.tenant_id, sign.station_id))
             connection = None if station is None else station.connection

@@ -99,6 +99,8 @@ class SeeStations(Operation, kw_only=True):
 
     process_id: UUID
     seen: list[SeenStation]
+    look_around: bool = True
+    """Also find processes that are gone, with their stations, and stations that have stayed away. Once in a round is enough."""
 
 
 class ReconcileSessions(Operation, kw_only=True):

@@ -67,7 +67,7 @@ async def see(tx: LedgerTransaction, context: BatchContext, ops: Sequence[SeeSta
     """Connections come and go; that a station is offline is told only of those that stay away (rule L4)."""
     overtaken = []
     for op in ops:
-        presence = await tx.see_stations(op.process_id, op.seen)
+        presence = await tx.see_stations(op.process_id, op.seen, look_around=op.look_around)
         for tenant_id, station_id in presence.lost:
             context.publish("station.disconnected", tenant_id, station_id, {"reason": "process_lost"}, occurred_at=context.now)
         for seen in presence.back:
@@ -78,7 +78,8 @@ async def see(tx: LedgerTransaction, context: BatchContext, ops: Sequence[SeeSta
             for key in await tx.tell_online(epochs):
                 context.publish("station.online", *key, {"epoch": epochs[key]}, occurred_at=context.now)
         overtaken.append(presence.overtaken)
-    for gone in await tx.tell_offline(OFFLINE_AFTER, OFFLINE_AT_ONCE):
+    look_around = any(op.look_around for op in ops)
+    for gone in await tx.tell_offline(OFFLINE_AFTER, OFFLINE_AT_ONCE) if look_around else ():
         context.publish("station.offline", gone.tenant_id, gone.station_id, {"epoch": gone.epoch}, occurred_at=gone.since)
     return overtaken
 

@@ -64,8 +64,8 @@ class LedgerTransaction(Protocol):
     # stations
     async def connect_stations(self, ops: Sequence[ConnectStation]) -> list[Connected | None]: ...
     async def disconnect_stations(self, ops: Sequence[DisconnectStation]) -> list[bool]: ...
-    async def see_stations(self, process_id: UUID, seen: Sequence[SeenStation]) -> Presence:
-        """Note signs of life and renew the process."""
+    async def see_stations(self, process_id: UUID, seen: Sequence[SeenStation], *, look_around: bool) -> Presence:
+        """Note signs of life and renew the process; with `look_around` also find stations whose process is gone."""
         ...
 
     async def tell_offline(self, after: timedelta, limit: int) -> list[GoneStation]:

@@ -155,7 +155,7 @@ class StationStatements:
         done = {(row["tenant_id"], row["station_id"]) for row in rows}
         return [(op.tenant_id, op.station_id) in done for op in ops]
 
-    async def see_stations(self, process_id: UUID, seen: Sequence[SeenStation]) -> Presence:
+    async def see_stations(self, process_id: UUID, seen: Sequence[SeenStation], *, look_around: bool) -> Presence:
         back: list[SeenStation] = []
         overtaken: list[SeenStation] = []
         was_away = await self.connection.fetchval(
@@ -184,6 +184,8 @@ class StationStatements:
             noted = {(row["tenant_id"], row["station_id"]): row["is_back"] for row in rows}
             back = [sign for sign in seen if noted.get((sign.tenant_id, sign.station_id)) is True]
             overtaken = [sign for sign in seen if noted.get((sign.tenant_id, sign.station_id)) is False]
+        if not look_around:
+            return Presence([], back, overtaken)
         if was_away:
             # the store was away for all of us: give the others the time to come back before calling them dead
             return Presence([], back, overtaken)

@@ -336,7 +336,8 @@ def deterministic(seed: int) -> Iterator[None]:
     with (
         patch.object(trio._core._run, "_ALLOW_DETERMINISTIC_SCHEDULING", new=True),
         patch.object(gateway.server, "watch_loop_lag", nothing),
-        patch.object(gateway.server, "freeze_after_ramps", nothing),
+        patch.object(gateway.server, "collect_young", nothing),
+        patch.object(gateway.server, "freeze_after_changes", nothing),
         patch.object(gateway.server, "collector_settings", as_is),
         patch.object(gateway.server, "raise_file_limit", lambda: 0),
     ):

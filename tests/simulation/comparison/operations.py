@@ -220,7 +220,9 @@ class Generator:
             SeenStation(*key, self._epoch(*key), self.now - timedelta(seconds=chance.randint(0, 20)))
             for key in chance.sample(keys, chance.randint(0, len(keys)))
         ]
-        return SeeStations(tenant_id=0, station_id=0, process_id=chance.choice(PROCESSES), seen=seen)
+        return SeeStations(
+            tenant_id=0, station_id=0, process_id=chance.choice(PROCESSES), seen=seen, look_around=chance.random() < 0.7
+        )
 
     def _boot(self) -> BootStation:
         station = self._station()

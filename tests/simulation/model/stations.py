@@ -103,7 +103,7 @@ class StationStatements(Statements):
         return done
 
     @statement
-    async def see_stations(self, process_id: UUID, seen: Sequence[SeenStation]) -> Presence:
+    async def see_stations(self, process_id: UUID, seen: Sequence[SeenStation], *, look_around: bool) -> Presence:
         now = self.tx.now
         before: Process | None = self.tx.get("processes", process_id)
         was_away = before is not None and before.seen_at < now - timedelta(seconds=PROCESS_DEAD_AFTER_S / 2)
@@ -125,7 +125,7 @@ class StationStatements(Statements):
                     elif station.connection_epoch > sign.epoch:
                         overtaken.append(sign)
                     self.tx.put("stations", key, station)
-        if was_away:
+        if was_away or not look_around:
             return Presence([], back, overtaken)
         await self.tx.end_statement()
         dead = await self._dead_processes_stations()
