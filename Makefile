@@ -34,7 +34,7 @@ test-fuzz: target/fuzz/tables.json
 	$(FUZZ) --seconds 40
 
 test-python: setup-dev
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not serial"
+	$(BIN)/python -m pytest -q -n 2 --maxschedchunk 8 -m "not serial"
 	$(BIN)/python -m pytest -q -m serial || [ $$? -eq 5 ] # 5: there are none of them
 
 # `make fuzz FUZZ_SECONDS=36000` for a night; what a failure prints repeats it (docs/fuzzing.md)
