@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
+_chance: Final = random.SystemRandom()
 _LISTENING: Final = "0A"  # the state in /proc/net/tcp
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
@@ -52,9 +54,16 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nothing listens on at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A port of the loopback interface that nothing listens on. Not one that the kernel gives: a connection of somebody else could
+    get the same one before it is used."""
+    while True:
+        port = _chance.randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def listens(pid: int, port: int) -> bool:
