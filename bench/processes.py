@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
-_chance: Final = random.SystemRandom()
+_chance: Final = random.SystemRandom()  # Hypothesis seeds the module's own
 _LISTENING: Final = "0A"  # the state in /proc/net/tcp
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 

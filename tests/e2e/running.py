@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,23 +13,11 @@ from typing import Any, Self
 
 import httpx
 
+from bench.processes import free_port
+
 ADMIN_EMAIL = "admin@example.test"
 ADMIN_PASSWORD = "a password for tests"
-_chance = random.SystemRandom()  # Hypothesis seeds the module's own
 _START = "import sys; from csms.cli import main; sys.exit(main())"
-
-
-def free_port() -> int:
-    """A port of the loopback interface that nothing listens on. Not one that the kernel gives: a connection of somebody else could
-    get the same one before it is used."""
-    while True:
-        port = _chance.randrange(20_000, 32_000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 class RunningServer:

@@ -53,6 +53,23 @@ async def test_l1_any_frame_is_a_sign_of_life(database: str) -> None:
         await until(seen)
 
 
+async def test_l1_signs_of_life_of_all_stations_are_stored_group_by_group(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.sweeper.SEEN_BATCH", 1)
+    async with running(database) as site, await site.raw() as one, await site.raw() as two, await site.raw() as three:
+        streams = {"CP1": one, "CP2": two, "CP3": three}
+        for identity, stream in streams.items():
+            await become_station(stream, identity)
+        await site.execute("UPDATE stations SET last_seen_at = now() - interval '1 h'")
+        for stream in streams.values():
+            await stream.send_all(frame(b'[2,"h","Heartbeat",{}]'))
+
+        async def seen() -> bool:
+            rows = await site.rows("SELECT identity FROM stations WHERE last_seen_at > now() - interval '10 s'")
+            return {row["identity"] for row in rows} == streams.keys()
+
+        await until(seen)
+
+
 @each_version
 async def test_l2_a_heartbeat_is_answered_with_the_time(database: str, version: str) -> None:
     async with booted(database, version) as (_, station):

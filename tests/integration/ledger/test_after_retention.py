@@ -48,3 +48,15 @@ async def test_ocpp2_events_that_come_again(bench: Bench) -> None:
     await charge()
     after = await only_session(bench)
     assert {name: after[name] for name in FACTS} == {name: before[name] for name in FACTS}
+
+
+async def test_a_reading_whose_session_is_gone_belongs_to_none(bench: Bench) -> None:
+    """The ledger remembers sessions between commits, but not beyond their end."""
+    station = (await bench.connect("S1")).station_id
+    started = await bench.start(station)
+    await bench.meter(station, started.transaction_id, reading(5, "1500"))
+    await bench.stop(station, started.transaction_id)
+    await bench.owner("DELETE FROM transaction_events; DELETE FROM sessions")
+    await bench.meter(station, started.transaction_id, reading(30, "3000"))
+    assert len(await bench.rows("SELECT FROM samples")) == 1, "that of the session while it was there"
+    assert len(await bench.rows("SELECT FROM station_samples")) == 1
