@@ -14,7 +14,7 @@ NATIVE_SOURCES := $(wildcard Cargo.toml Cargo.lock rust-toolchain.toml) \
 	$(shell find native -name target -prune -o \( -name '*.rs' -o -name '*.toml' \) -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test test-rust test-fuzz test-python fuzz lint format crash simulate bench lock clean
+.PHONY: help setup setup-dev run test test-rust test-fuzz test-python fuzz lint format pages crash simulate bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,8 +33,9 @@ test-rust: setup-dev
 test-fuzz: target/fuzz/tables.json
 	$(FUZZ) --seconds 40
 
+# more workers than cores: tests mostly wait, for time-outs and for processes
 test-python: setup-dev
-	$(BIN)/python -m pytest -q -n 2 --maxschedchunk 8 -m "not serial"
+	$(BIN)/python -m pytest -q -n 4 --maxschedchunk 4 -m "not serial"
 	$(BIN)/python -m pytest -q -m serial || [ $$? -eq 5 ] # 5: there are none of them
 
 # `make fuzz FUZZ_SECONDS=36000` for a night; what a failure prints repeats it (docs/fuzzing.md)
@@ -49,11 +50,12 @@ target/fuzz/tables.json: setup-dev $(shell find schemas -name '*.py' 2>/dev/null
 	@mkdir -p $(@D)
 	@$(BIN)/python -c 'import sys; from schemas.tables import native_tables; sys.stdout.buffer.write(native_tables())' > $@
 
-lint: setup-dev ## ruff, mypy, import-linter, rustfmt, clippy, yamllint
+lint: setup-dev ## ruff, mypy, import-linter, pages, rustfmt, clippy, yamllint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.pages --check
 	cargo fmt --all --check
 	cargo clippy --quiet --workspace --all-targets -- -D warnings
 	$(BIN)/yamllint --strict docker-compose.yml
@@ -62,6 +64,9 @@ format: setup-dev ## format Python and Rust
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 	cargo fmt --all
+
+pages: setup-dev ## write the pages of the docs that are made from code
+	$(BIN)/python -m tests.pages
 
 # the plan of a round follows from its seed alone: `make crash CRASH_SEED=17 CRASH_ROUNDS=1` repeats that of one that failed
 CRASH_ROUNDS ?= 100

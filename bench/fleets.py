@@ -66,9 +66,12 @@ class FleetProcess:
 
     async def result(self) -> dict[str, Any]:
         try:
-            return await self._received.receive()
+            message = await self._received.receive()
         except trio.EndOfChannel:
             raise BenchError(f"fleet process {self._number} ended without a result") from None
+        if message["type"] == "error":
+            raise BenchError(f"fleet process {self._number} cannot do what it is told: {message['message']}")
+        return message
 
     async def read(self) -> None:
         """Take in what it writes until it ends."""
@@ -90,7 +93,7 @@ class FleetProcess:
         elif kind == "ready":
             self.ready = message
             self._readied.set()
-        elif kind == "result":
+        elif kind in ("result", "error"):
             self._results.send_nowait(message)
 
     async def end(self) -> None:

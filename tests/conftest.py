@@ -19,7 +19,6 @@ from hypothesis import HealthCheck, settings
 from csms.postgres import EmbeddedPostgres
 from csms.secret import RootSecret
 from tests.conformance.cases import write_tables
-from tests.conformance.rules.index import write_rules
 from tests.e2e.running import free_port
 
 TEMPLATE = "template_migrated"
@@ -39,14 +38,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Write the tables of certification cases when all of them were run, and the page of rules when its test was."""
+    """Write the tables of certification cases when all of them were run."""
     stats = terminalreporter.stats
     outcomes = [(report.nodeid, True) for report in stats.get("passed", ()) if report.when == "call"]
     outcomes += [(report.nodeid, False) for kind in ("failed", "error") for report in stats.get(kind, ())]
-    pages = write_tables(outcomes)
-    if any(node_id.endswith("rules/test_rules.py::test_the_page_is_up_to_date") for node_id, _ in outcomes):
-        pages += write_rules()
-    for page in pages:
+    for page in write_tables(outcomes):
         terminalreporter.write_line(f"wrote {page}")
 
 

@@ -83,17 +83,18 @@ class CommandService:
         requested_by: str,
         time_to_live: timedelta | None = None,
         session_id: UUID | None = None,
+        command_id: UUID | None = None,
     ) -> CommandRow:
         """Record the command and poke the process that holds the station; gives the command as it was recorded.
 
         `time_to_live`: how long it may wait for a station that is away; None: it is refused then. Once this has returned
-        the command goes on whatever happens to the caller. Raises UnknownStation, StationAway, StationRefused,
-        TooManyCommands, StoreUnavailable.
+        the command goes on whatever happens to the caller. `command_id`: when the id has to be known before.
+        Raises UnknownStation, StationAway, StationRefused, TooManyCommands, StoreUnavailable.
         """
         name, action, parameters = _columns(order)
         now = self._clock.now()
         row = CommandRow(
-            command_id=self._ids.uuid7(),
+            command_id=command_id or self._ids.uuid7(),
             charge_point_id=identity,
             command=name,
             action=action,
@@ -142,17 +143,26 @@ class CommandService:
         time_to_live: timedelta | None = None,
         session_id: UUID | None = None,
     ) -> CommandRow:
-        """`submit`, then wait at most `wait_s` seconds (0..120) for the end; gives the command as it is then."""
-        row = await self.submit(
-            tenant_id, identity, order, requested_by=requested_by, time_to_live=time_to_live, session_id=session_id
-        )
-        return await self.wait(tenant_id, row, wait_s)
+        """`submit`, then wait at most `wait_s` seconds (0..120) for the end; gives the command as it is then.
 
-    async def wait(self, tenant_id: int, row: CommandRow, wait_s: float) -> CommandRow:
-        """The command when it has ended, or as it is after `wait_s` seconds. The row is the truth, the bus wakes early.
-
-        While the database is away the command is what was last known of it: whoever sent it gets its id in any case.
+        The row is the truth, the bus wakes early. While the database is away the command is what was last known of it: whoever
+        sent it gets its id in any case.
         """
+        command_id = self._ids.uuid7()
+        row: CommandRow
+
+        async def begin() -> CommandRow:
+            nonlocal row
+            row = await self.submit(
+                tenant_id,
+                identity,
+                order,
+                requested_by=requested_by,
+                time_to_live=time_to_live,
+                session_id=session_id,
+                command_id=command_id,
+            )
+            return row
 
         async def look(deadline: float) -> CommandRow:
             nonlocal row
@@ -160,7 +170,12 @@ class CommandService:
             return row
 
         return await wait_for(
-            self._bus, f"command.{row.command_id}", look, lambda found: found.status not in OPEN, min(wait_s, MAX_WAIT_S)
+            self._bus,
+            f"command.{command_id}",
+            look,
+            lambda found: found.status not in OPEN,
+            min(wait_s, MAX_WAIT_S),
+            begin=begin,
         )
 
     async def disconnect(self, process_id: UUID | None, tenant_id: int, station_id: int, reason: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 import msgspec
 
@@ -15,7 +16,7 @@ from csms.domain.times import is_live
 from csms.ledger.apply_tokens import TokenQuestion, decide_tokens
 from csms.ledger.context import RESUMPTION, BatchContext
 from csms.ledger.encoding import encode
-from csms.ledger.port import LedgerTransaction
+from csms.ledger.port import LedgerTransaction, RefKey
 from csms.ledger.rows import EventRow, SampleRow
 from csms.ledger.session_events import publish_ended, publish_started, publish_updated
 
@@ -30,13 +31,8 @@ def event_digest(op: RecordTransactionEvent) -> bytes:
 
 
 async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[RecordTransactionEvent]) -> list[EventRecorded]:
-    # the row lock makes two processes that see a new transaction take turns
-    await context.lock_stations(tx, {(op.tenant_id, op.station_id) for op in ops})
-    sessions = await tx.sessions_by_ref({(op.tenant_id, op.station_id, op.transaction_ref) for op in ops})
-    stored = {}
-    if sessions:
-        seq_numbers = {(op.tenant_id, op.station_id, op.transaction_ref): op.seq_no for op in ops}
-        stored = await tx.events_at({(s.tenant_id, s.session_id, seq_numbers[key]) for key, s in sessions.items()})
+    sessions = await _locked_sessions(tx, context, ops)
+    stored = await _events_of_the_same_number(tx, ops, sessions)
 
     outcomes: dict[int, EventRecorded] = {}
     fresh: list[int] = []
@@ -112,6 +108,37 @@ async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Rec
             for profile in profiles.get((session.tenant_id, session.session_id), ()):
                 context.order(session, "SetChargingProfile", profile, RESUMPTION)
     return [outcomes[index] for index in range(len(ops))]
+
+
+async def _locked_sessions(
+    tx: LedgerTransaction, context: BatchContext, ops: Sequence[RecordTransactionEvent]
+) -> dict[RefKey, SessionState]:
+    """The sessions of the events, as far as there are any, with their rows locked.
+
+    Where one may have to be made its station is locked first, so that two processes that see a new transaction take turns.
+    """
+    refs = {(op.tenant_id, op.station_id, op.transaction_ref) for op in ops}
+    going_on = {(op.tenant_id, op.station_id, op.transaction_ref) for op in ops if op.type != "Started"}
+    known = context.known_sessions.find(going_on).keys()
+    await context.lock_stations(tx, {(tenant_id, station_id) for tenant_id, station_id, _ in refs - known})
+    sessions = await tx.sessions_by_ref(refs)
+    if gone := known - sessions.keys():
+        await context.lock_stations(tx, {(tenant_id, station_id) for tenant_id, station_id, _ in gone})
+        sessions |= await tx.sessions_by_ref(gone)
+    context.looked_up_sessions |= {key: sessions[key].session_id for key in (going_on & sessions.keys()) - known}
+    return sessions
+
+
+async def _events_of_the_same_number(
+    tx: LedgerTransaction, ops: Sequence[RecordTransactionEvent], sessions: Mapping[RefKey, SessionState]
+) -> dict[tuple[int, UUID, int], list[EventRow]]:
+    """Stored events with the sequence numbers of these ones; mostly there are none, because a number is the highest so far."""
+    asked = set()
+    for op in ops:
+        session = sessions.get((op.tenant_id, op.station_id, op.transaction_ref))
+        if session is not None and session.last_seq is not None and op.seq_no <= session.last_seq:
+            asked.add((session.tenant_id, session.session_id, op.seq_no))
+    return await tx.events_at(asked) if asked else {}
 
 
 def _is_resumed(context: BatchContext, op: RecordTransactionEvent, session: SessionState) -> bool:

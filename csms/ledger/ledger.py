@@ -24,6 +24,7 @@ from csms.domain.operations import (
     Operation,
     OperationFailed,
     ReconcileSessions,
+    RecordTransactionEvent,
     SeeStations,
     StartTransaction,
     StopTransaction,
@@ -342,7 +343,11 @@ class Ledger:
 
 def _began_anew(operations: Sequence[Operation], outcomes: Sequence[Any]) -> list[StationKey]:
     """Stations that came, went, or began or ended a transaction."""
-    changed = [(op.tenant_id, op.station_id) for op in operations if type(op) in _NEW_SESSIONS]
+    changed = [
+        (op.tenant_id, op.station_id)
+        for op in operations
+        if type(op) in _NEW_SESSIONS or (type(op) is RecordTransactionEvent and op.type == "Started")
+    ]
     changed += [
         (op.tenant_id, outcome.station_id)
         for op, outcome in zip(operations, outcomes, strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -61,6 +62,19 @@ _VALUES: Final = ", ".join("string_to_array(n.flags, ',')" if name == "flags" el
 _SETTINGS: Final = ", ".join(
     "flags = string_to_array(n.flags, ',')" if name == "flags" else f"{name} = n.{name}" for name in _NAMES if name not in _KEY
 )
+_PROGRESS: Final = (
+    "last_meter_wh",
+    "last_meter_time",
+    "energy_wh",
+    "last_meter_seq",
+    "charging_state",
+    "last_seq",
+    "event_count",
+)
+"""The columns that an event in the midst of a session changes, and mostly the only ones."""
+_PROGRESSED: Final = RowType(tuple(column for column in _COLUMNS if column[0] in ("tenant_id", "session_id", *_PROGRESS)))
+_progress_of: Final = attrgetter(*(name for name, _ in _PROGRESSED.columns))
+_besides_progress: Final = attrgetter(*(name for name in _NAMES if name not in _KEY and name not in _PROGRESS))
 
 _STATION: Final = RowType((("tenant_id", "int4"), ("station_id", "int8")))
 _REF: Final = RowType((("tenant_id", "int4"), ("station_id", "int8"), ("transaction_ref", "text")))
@@ -87,6 +101,8 @@ _EVENT: Final = RowType(
 
 class SessionStatements:
     connection: Connection
+    read_sessions: dict[tuple[int, UUID], Any]
+    """What the sessions that this transaction read and locked for an event had besides their progress."""
 
     async def sessions_by_ref(self, keys: Collection[tuple[int, int, str]]) -> dict[tuple[int, int, str], SessionState]:
         rows = await self.connection.fetch(
@@ -96,6 +112,7 @@ class SessionStatements:
         )
         found: dict[tuple[int, int, str], SessionState] = {}
         for session in map(session_of, rows):
+            self.read_sessions[session.tenant_id, session.session_id] = _besides_progress(session)
             key = (session.tenant_id, session.station_id, session.transaction_ref)
             if key not in found or session.incarnation > found[key].incarnation:
                 found[key] = session
@@ -164,11 +181,24 @@ class SessionStatements:
         )
 
     async def update_sessions(self, rows: Sequence[SessionState]) -> None:
-        await self.connection.execute(
-            f"UPDATE sessions x SET {_SETTINGS}, updated_at = now() FROM {_SESSION.source('n')} "
-            "WHERE x.tenant_id = n.tenant_id AND x.session_id = n.session_id",
-            *_SESSION.parameters(map(_values, rows)),
-        )
+        progressed: list[SessionState] = []
+        changed: list[SessionState] = []
+        for session in rows:
+            read = self.read_sessions.get((session.tenant_id, session.session_id))
+            (progressed if read == _besides_progress(session) else changed).append(session)
+        if progressed:
+            settings = ", ".join(f"{name} = n.{name}" for name in _PROGRESS)
+            await self.connection.execute(
+                f"UPDATE sessions x SET {settings}, updated_at = now() FROM {_PROGRESSED.source('n')} "
+                "WHERE x.tenant_id = n.tenant_id AND x.session_id = n.session_id",
+                *_PROGRESSED.parameters(map(_progress_of, progressed)),
+            )
+        if changed:
+            await self.connection.execute(
+                f"UPDATE sessions x SET {_SETTINGS}, updated_at = now() FROM {_SESSION.source('n')} "
+                "WHERE x.tenant_id = n.tenant_id AND x.session_id = n.session_id",
+                *_SESSION.parameters(map(_values, changed)),
+            )
 
     async def next_transaction_numbers(self, count: int) -> list[int]:
         rows = await self.connection.fetch("SELECT nextval('ocpp16_transaction_numbers') FROM generate_series(1, $1)", count)

@@ -40,6 +40,7 @@ class PostgresLedgerTransaction(
         self.shapes = shapes
         self.shape_ids = {}
         self.learnt = {}
+        self.read_sessions = {}
 
 
 class PostgresLedgerStore:

@@ -1,4 +1,4 @@
-"""The list of all cases, and the page of the documentation that is made from it: `python -m tests.websocket.table`."""
+"""The list of all cases, and the page of the documentation that is made from it: `make pages`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _INTRODUCTION = """\
 # WebSocket conformance
 
 Each line is a test that plays a client against the running gateway over TCP: RFC 6455 (WebSocket) and RFC 7692
-(permessage-deflate), by section. This page is made from the cases themselves (`python -m tests.websocket.table`), and a test
+(permessage-deflate), by section. This page is made from the cases themselves (`make pages`), and a test
 keeps the two in step. "goes on" means that the connection stays open and the next CALL is answered; after every close the
 gateway ends the TCP connection, too.
 
@@ -48,7 +48,3 @@ def _order(case: Case) -> tuple[list[int], str]:
 
 def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page())

@@ -59,5 +59,4 @@ def test_no_case_stands_twice() -> None:
 
 
 def test_the_page_is_in_step() -> None:
-    """To write it again: python -m tests.websocket.table."""
-    assert PAGE.read_text() == page()
+    assert PAGE.read_text() == page(), "write it with `make pages`"

@@ -63,7 +63,7 @@ def page() -> str:
     lines = [
         "# Rules between stations and the gateway",
         "",
-        "Written by the test run. What the gateway and the ledger keep to beyond the frames themselves, for OCPP 1.6, 2.0.1 and",
+        "Written by `make pages`. What the gateway and the ledger keep to beyond the frames themselves, for OCPP 1.6, 2.0.1 and",
         "2.1, and the tests that prove it. They play stations against a running gateway on PostgreSQL.",
         "",
         f"{len(rules())} rules.",
@@ -72,15 +72,6 @@ def page() -> str:
         lines += ["", f"## {section.title}", "", "| rule | says | tests |", "|---|---|---|"]
         lines += [f"| {rule.id.replace('_', '.')} | {rule.sentence} | {_proof(rule)} |" for rule in section.rules]
     return "\n".join(lines) + "\n"
-
-
-def write_rules() -> list[Path]:
-    """Bring the page up to date; gives its path when it was not."""
-    content = page()
-    if PAGE.exists() and PAGE.read_text() == content:
-        return []
-    PAGE.write_text(content)
-    return [PAGE]
 
 
 def _proof(rule: Rule) -> str:

@@ -23,4 +23,4 @@ def test_no_test_names_a_rule_that_is_not_listed() -> None:
 
 
 def test_the_page_is_up_to_date() -> None:
-    assert PAGE.read_text() == page(), "a run of the tests writes it"
+    assert PAGE.read_text() == page(), "write it with `make pages`"

@@ -1,4 +1,4 @@
-"""The pages of the documentation that list all messages and what is done with them: `python -m tests.unit.schemas.messages_page`.
+"""The pages of the documentation that list all messages and what is done with them: `make pages`.
 
 What can be seen from the code is taken from it: direction, block, purpose, what an example of each message of a station is kept as,
 which command of the product becomes which message, and what follows it. The rest is `messages.toml`, by hand.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -71,7 +71,7 @@ _INTRODUCTION: Final = """\
 and before anything else looks at it: what a charge point sends and answers, and what is sent and answered to it.
 `csms schemas show {dialect} NAME` prints a definition, `csms schemas json {dialect} NAME` its JSON Schema.
 
-This page is made from the code and from one line per message (`python -m tests.unit.schemas.messages_page`); a test keeps them
+This page is made from the code and from one line per message (`make pages`); a test keeps them
 in step.
 
 ## From charge points
@@ -195,16 +195,3 @@ def _ordered(module: RoutedVersion) -> dict[str, str]:
 
 def _tag(command: Command) -> str:
     return str(command.__struct_config__.tag)
-
-
-def write() -> Iterator[Path]:
-    """Writes the pages that are not as they should be; gives their paths."""
-    for version in VERSIONS:
-        if not path(version).exists() or path(version).read_text() != page(version):
-            path(version).write_text(page(version))
-            yield path(version)
-
-
-if __name__ == "__main__":
-    for changed in write():
-        print(changed)

@@ -13,7 +13,7 @@ DIALECTS = {version.dialect for version in VERSIONS.values()}
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_page_is_up_to_date(version: str) -> None:
-    assert path(version).read_text() == page(version), "write it with: python -m tests.unit.schemas.messages_page"
+    assert path(version).read_text() == page(version), "write it with `make pages`"
 
 
 @pytest.mark.parametrize("version", VERSIONS)
