@@ -199,9 +199,9 @@ class Settings:
     event_file_mb: int = _setting(100, _integer(1, 100_000), "Megabytes after which that file is renamed and a new one begun")
     event_file_keep: int = _setting(10, _integer(0, 1000), "How many renamed ones are kept")
     ledger_linger_ms: int = _setting(
-        10, _integer(0, 1000), "Milliseconds that a busy ledger waits for more messages to commit together; 0: never"
+        20, _integer(0, 1000), "Milliseconds that a busy ledger waits for more messages to commit together; 0: never"
     )
-    ledger_batch: int = _setting(200, _integer(1, 1_000), "Most messages in one commit")
+    ledger_batch: int = _setting(400, _integer(1, 1_000), "Most messages in one commit")
     ledger_queue: int = _setting(20_000, _integer(1, 1_000_000), "Most messages that wait for a commit; beyond it reading stops")
     hold_transaction_s: int = _setting(
         25, _integer(1, 600), "Seconds that an answer to a station is held while the database is away"

@@ -4,12 +4,36 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from csms.tallies import Durations, Tally
+from gateway import _native
+
 CONNECTIONS = Gauge("csms_gateway_connections", "Stations connected to this process", ["version"])
 HANDSHAKES_RUNNING = Gauge("csms_gateway_handshakes_running", "Sockets that have not finished their handshake")
 HANDSHAKES = Counter("csms_gateway_handshakes_total", "Handshakes by outcome", ["outcome"])
 ACCEPT_ERRORS = Counter("csms_gateway_accept_errors_total", "Errors of accept() that the listener survived", ["error"])
-FRAMES_IN = Counter("csms_gateway_frames_in_total", "Events that the codec read from stations", ["kind"])
-CALLS_ANSWERED = Counter("csms_gateway_calls_answered_total", "CALLs of stations answered with a CALLRESULT")
+_KINDS = {
+    _native.CALL: "call",
+    _native.INVALID_CALL: "invalid_call",
+    _native.RESULT: "result",
+    _native.INVALID_RESULT: "invalid_result",
+    _native.ERROR: "error",
+    _native.UNMATCHED: "unmatched",
+    _native.REPLY: "reply",
+    _native.DROPPED: "dropped",
+    _native.PONG: "pong",
+    _native.CLOSED: "closed",
+    _native.VIOLATION: "violation",
+    _native.SEND: "send",
+    _native.RESULT_ERROR: "result_error",
+}
+FRAMES_IN = Tally(
+    "csms_gateway_frames_in_total",
+    "Events that the codec read from stations",
+    "kind",
+    [_KINDS.get(number, "") for number in range(max(_KINDS) + 1)],
+)
+"""By the number of the event's kind."""
+CALLS_ANSWERED = Tally("csms_gateway_calls_answered_total", "CALLs of stations answered with a CALLRESULT")
 CALLERRORS = Counter("csms_gateway_callerrors_sent_total", "CALLs of stations answered with a CALLERROR", ["code"])
 BOOTS_PUT_OFF = Counter("csms_gateway_boots_put_off_total", "BootNotifications answered Pending because too many came at once")
 SENDS = Counter("csms_gateway_sends_total", "SENDs of stations (OCPP 2.1), by what became of them", ["outcome"])
@@ -22,7 +46,7 @@ HANDLER_FAILURES = Counter("csms_gateway_handler_failures_total", "Handlers that
 COMMANDS = Counter("csms_gateway_commands_total", "Commands by outcome", ["outcome"])
 CLOSES = Counter("csms_gateway_closes_total", "Ended connections by reason", ["reason"])
 PAUSED_READS = Counter("csms_gateway_paused_reads_total", "Times that reading from a station was paused (back-pressure)")
-COMMIT_SECONDS = Histogram(
+COMMIT_SECONDS = Durations(
     "csms_gateway_commit_seconds",
     "From a CALL's arrival at the ledger to its answer, as the station sees it",
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 25.0),

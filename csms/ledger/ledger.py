@@ -19,8 +19,10 @@ import trio
 
 from csms.clock import Clock, Ids
 from csms.domain.operations import (
+    ClaimCommand,
     ConnectStation,
     DisconnectStation,
+    FinishCommand,
     Operation,
     OperationFailed,
     ReconcileSessions,
@@ -49,6 +51,9 @@ IN_FLIGHT: Final = 2
 
 BUSY_RATE: Final = 50.0
 """Operations a second above which the writer lingers for company."""
+
+URGENT: Final = frozenset({ClaimCommand, FinishCommand})
+"""Kinds that it does not linger with: somebody waits for his command, which takes both of them."""
 
 COMMIT_TIMEOUTS_S: Final = (15.0, 30.0, 60.0)
 """Seconds that a commit may take, by attempt; the last value also holds for later ones. The first is short because a database
@@ -88,7 +93,7 @@ class Ledger:
         ids: Ids,
         *,
         transaction_id_key: bytes,
-        linger_s: float = 0.01,
+        linger_s: float = 0.02,
         batch_size: int = 400,
         queue_bound: int = 20_000,
         health: HealthRegistry | None = None,
@@ -117,6 +122,7 @@ class Ledger:
         self._oldest_in_flight: dict[int, float] = {}
         self._batch_number = 0
         self._wake = trio.Event()
+        self._hurry = trio.Event()
         self._closing = False
         self._drained = trio.Event()
         self._shields: set[trio.CancelScope] = set()
@@ -143,7 +149,7 @@ class Ledger:
         behind = self._lanes.get(pending.lane)
         if behind is None:
             self._lanes[pending.lane] = deque()
-            self._ready.append(pending)
+            self._make_ready(pending)
             self._wake.set()
         else:
             behind.append(pending)
@@ -214,7 +220,13 @@ class Ledger:
         if self._rate > BUSY_RATE and len(self._ready) < self._batch_size and not self._closing:
             linger = self._ready[0].since + self._linger_s - self._clock.monotonic()
             if linger > 0:
-                await trio.sleep(linger)
+                with trio.move_on_after(linger):
+                    await self._hurry.wait()
+
+    def _make_ready(self, pending: _Pending) -> None:
+        self._ready.append(pending)
+        if type(pending.operation) in URGENT:
+            self._hurry.set()
 
     def _measure_rate(self) -> None:
         now = self._clock.monotonic()
@@ -225,6 +237,8 @@ class Ledger:
             self._rate_since = now
 
     def _take(self) -> list[_Pending]:
+        if self._hurry.is_set() and len(self._ready) <= self._batch_size:
+            self._hurry = trio.Event()
         return [self._ready.popleft() for _ in range(min(self._batch_size, len(self._ready)))]
 
     async def _commit_batch(self, batch: list[_Pending]) -> None:
@@ -251,7 +265,7 @@ class Ledger:
             self._drained.set()
         behind = self._lanes[pending.lane]
         if behind:
-            self._ready.append(behind.popleft())
+            self._make_ready(behind.popleft())
         else:
             del self._lanes[pending.lane]
         try:

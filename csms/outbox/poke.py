@@ -9,7 +9,7 @@ import trio
 from csms.bus import Bus, BusUnavailable
 
 WRITTEN_TOPIC: Final = "outbox.written"
-EVERY_S: Final = 0.02
+EVERY_S: Final = 0.1
 """Least time between two pokes of one process, however often it commits."""
 
 

@@ -14,48 +14,49 @@ from csms.ledger.rows import EventRow
 from csms.store.pool import Connection
 from csms.store.unnest import RowType
 
-_COLUMNS: Final = (
-    ("tenant_id", "int4"),
-    ("session_id", "uuid"),
-    ("station_id", "int8"),
-    ("ocpp_version", "text"),
-    ("transaction_ref", "text"),
-    ("incarnation", "int4"),
-    ("evse_id", "int4"),
-    ("connector_id", "int4"),
-    ("status", "text"),
-    ("id_token", "text"),
-    ("id_token_type", "text"),
-    ("id_token_seq", "int4"),
-    ("group_id_token", "text"),
-    ("authorization_status", "text"),
-    ("start_key", "bytea"),
-    ("start_time", "timestamptz"),
-    ("start_time_text", "text"),
-    ("stop_time", "timestamptz"),
-    ("stop_time_text", "text"),
-    ("start_meter_wh", "numeric"),
-    ("stop_meter_wh", "numeric"),
-    ("last_meter_wh", "numeric"),
-    ("last_meter_time", "timestamptz"),
-    ("energy_wh", "numeric"),
-    ("start_meter_seq", "int4"),
-    ("start_meter_time", "timestamptz"),
-    ("last_meter_seq", "int4"),
-    ("stop_reason", "text"),
-    ("charging_state", "text"),
-    ("remote_start_id", "int8"),
-    ("reservation_id", "int8"),
-    ("command_id", "uuid"),
-    ("first_seq", "int4"),
-    ("last_seq", "int4"),
-    ("started_seq", "int4"),
-    ("ended_seq", "int4"),
-    ("event_count", "int4"),
-    ("flags", "text"),
-)
+_TYPES: Final = {
+    "tenant_id": "int4",
+    "session_id": "uuid",
+    "station_id": "int8",
+    "ocpp_version": "text",
+    "transaction_ref": "text",
+    "incarnation": "int4",
+    "evse_id": "int4",
+    "connector_id": "int4",
+    "status": "text",
+    "id_token": "text",
+    "id_token_type": "text",
+    "id_token_seq": "int4",
+    "group_id_token": "text",
+    "authorization_status": "text",
+    "start_key": "bytea",
+    "start_time": "timestamptz",
+    "start_time_text": "text",
+    "stop_time": "timestamptz",
+    "stop_time_text": "text",
+    "start_meter_wh": "numeric",
+    "stop_meter_wh": "numeric",
+    "last_meter_wh": "numeric",
+    "last_meter_time": "timestamptz",
+    "energy_wh": "numeric",
+    "start_meter_seq": "int4",
+    "start_meter_time": "timestamptz",
+    "last_meter_seq": "int4",
+    "stop_reason": "text",
+    "charging_state": "text",
+    "remote_start_id": "int8",
+    "reservation_id": "int8",
+    "command_id": "uuid",
+    "first_seq": "int4",
+    "last_seq": "int4",
+    "started_seq": "int4",
+    "ended_seq": "int4",
+    "event_count": "int4",
+    "flags": "text",
+}
+_COLUMNS: Final = tuple((name, _TYPES[name]) for name in SessionState.__struct_fields__)
 _SESSION: Final = RowType(_COLUMNS)
-_NAMES: Final = tuple(name for name, _ in _COLUMNS)
+_NAMES: Final = SessionState.__struct_fields__
 _KEY: Final = frozenset({"tenant_id", "session_id", "station_id", "ocpp_version", "transaction_ref", "incarnation", "start_key"})
 SESSION_COLUMNS: Final = ", ".join(f"x.{name}" for name in _NAMES)
 _VALUES: Final = ", ".join("string_to_array(n.flags, ',')" if name == "flags" else f"n.{name}" for name in _NAMES)
@@ -245,8 +246,8 @@ class SessionStatements:
 
 
 def session_of(row: asyncpg.Record) -> SessionState:
-    """The session of a row of `SESSION_COLUMNS`."""
-    return SessionState(**dict(row))
+    """The session of a row of `SESSION_COLUMNS`, which are in the order of its fields."""
+    return SessionState(*row)
 
 
 def _values(session: SessionState) -> tuple[Any, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -18,11 +18,16 @@ class RowType:
     """Names and SQL types of the columns of one kind of row, in order."""
 
     columns: tuple[tuple[str, str], ...]
+    _sources: dict[tuple[str, int], str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def source(self, alias: str, first_parameter: int = 1) -> str:
         """`unnest(…) AS alias(…)` over one array parameter per column."""
-        arrays = ", ".join(f"${n}::{kind}[]" for n, (_, kind) in enumerate(self.columns, first_parameter))
-        return f"unnest({arrays}) AS {alias}({', '.join(name for name, _ in self.columns)})"
+        source = self._sources.get((alias, first_parameter))
+        if source is None:
+            arrays = ", ".join(f"${n}::{kind}[]" for n, (_, kind) in enumerate(self.columns, first_parameter))
+            source = f"unnest({arrays}) AS {alias}({', '.join(name for name, _ in self.columns)})"
+            self._sources[alias, first_parameter] = source
+        return source
 
     def parameters(self, rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
         return transpose(rows, len(self.columns))
