@@ -90,11 +90,14 @@ def _run(step: dict[str, Any]) -> Figures:
     found |= {f"cores.{role}": seconds / step["seconds"] for role, seconds in step["cpu"].items()}
     if answered:
         found |= {f"us_per_message.{role}": seconds / answered * 1e6 for role, seconds in step["cpu"].items()}
-        found["us_per_message"] = sum(step["cpu"].get(role, 0.0) for role in _PRODUCT) / answered * 1e6
-        product = step["cpu"].get("gateway", 0.0)
-        if product:
-            found["messages_per_cpu_second"] = answered / product
-    if step.get("stored_readings") is not None and "MeterValues" in step["latency"]:
+        product = sum(step["cpu"].get(role, 0.0) for role in _PRODUCT)
+        found["us_per_message"] = product / answered * 1e6
+        server = step["cpu"].get("gateway", 0.0)
+        if server:
+            found["messages_per_cpu_second"] = answered / server
+            found["messages_per_cpu_second_in_all"] = answered / product
+    # the readings of 2.x come with other messages as well
+    if step.get("stored_readings") is not None and "MeterValues" in step["latency"] and "TransactionEvent" not in step["latency"]:
         found["lost_readings"] = step["latency"]["MeterValues"].count - step["stored_readings"]
     return found
 

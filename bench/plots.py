@@ -41,14 +41,16 @@ def charts(result: dict[str, Any], wanted: Sequence[Chart]) -> Iterator[tuple[st
 def bars(result: dict[str, Any], chart: Chart) -> Figure | None:
     """One bar for each case; several figures are stacked."""
     figures = result["figures"]
-    cases = [case["name"] for case in result["cases"] if any(f"{case['name']}/{name}" in figures for name in chart.figures)]
+    shown = [case for case in result["cases"] if any(f"{case['name']}/{name}" in figures for name in chart.figures)]
+    cases = [case["name"] for case in shown]
     if not cases:
         return None
     figure, axes = _figure(height=0.9 + 0.5 * len(cases))
+    labels = ["\n".join(filter(None, (case["name"], case.get("note")))) for case in shown]
     left = [0.0] * len(cases)
     for colour, name in zip(COLOURS, chart.figures, strict=False):
         widths = [figures.get(f"{case}/{name}", 0.0) for case in cases]
-        axes.barh(cases, widths, left=left, color=colour, label=name.rpartition("/")[2].rpartition(".")[2], height=0.6)
+        axes.barh(labels, widths, left=left, color=colour, label=name.rpartition("/")[2].rpartition(".")[2], height=0.6)
         left = [before + width for before, width in zip(left, widths, strict=True)]
     for place, total in enumerate(left):
         axes.annotate(f" {total:,.4g}" if total < 1000 else f" {total:,.0f}", (total, place), va="center")

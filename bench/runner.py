@@ -103,6 +103,7 @@ class _Player:
         self.record: dict[str, Any] = {
             "name": case.name,
             "system": msgspec.to_builtins(case.system),
+            "note": case.note,
             "stations": case.fleet.stations,
             "steps": [],
             "samples": [],

@@ -165,9 +165,10 @@ class Chart(_Table, kw_only=True):
 
 
 class Case(_Table, kw_only=True):
-    """One system under one load, in full."""
+    """One system under one load, in full. `note` is what a reader of its bar should know."""
 
     name: str
+    note: str = ""
     system: System = msgspec.field(default_factory=System)
     fleet: Fleet = msgspec.field(default_factory=Fleet)
     steps: list[Step] = []

@@ -11,6 +11,7 @@ import structlog
 import trio
 
 from csms.bus import Bus, BusUnavailable
+from csms.commands.ends import MOST_AT_ONCE, TOPIC, encode_ids
 from csms.store import StoreUnavailable
 from csms.store.gateway_store import GatewayStore
 from gateway.calls import OutgoingCalls
@@ -130,8 +131,14 @@ class Mailbox:
 
     async def _send_notices(self) -> None:
         async for command_id in self._unsent_notices:
+            ended = [command_id]
             try:
-                await self._bus.publish(f"command.{command_id}", b"")
+                while len(ended) < MOST_AT_ONCE:
+                    ended.append(self._unsent_notices.receive_nowait())
+            except trio.WouldBlock:
+                pass  # no more at this moment
+            try:
+                await self._bus.publish(TOPIC, encode_ids(ended))
             except BusUnavailable:
                 log.debug("gateway.notice_lost")
 

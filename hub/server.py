@@ -39,6 +39,7 @@ async def run_hub(services: HubServices, shutdown: trio.Event, *, task_status: t
     task_status.started([_url(listener) for listener in listeners])
     async with trio.open_nursery() as beside:
         beside.start_soon(hub.limits.run)
+        beside.start_soon(hub.commands.run)
         await _keep_serving(services, make_app(hub, all_routes()), listeners, shutdown)
         beside.cancel_scope.cancel(reason="shutdown")
 

@@ -13,11 +13,12 @@ import trio
 
 from csms.bus import Bus, BusUnavailable
 from csms.clock import Clock, Ids
+from csms.commands.ends import CommandEnds
 from csms.domain.commands import DEFAULT_TIME_TO_LIVE, QUEUEABLE, AnyCommand
 from csms.store import Connection, Database, StoreUnavailable
 from csms.store.queries import commands as queries
 from csms.store.queries.commands import OPEN, CommandRow
-from csms.waiting import POLL_S, wait_for
+from csms.waiting import AWAY_POLL_S, POLL_S
 
 log = structlog.get_logger()
 
@@ -73,6 +74,11 @@ class CommandService:
         self._bus = bus
         self._clock = clock
         self._ids = ids
+        self._ends = CommandEnds(bus)
+
+    async def run(self) -> None:
+        """Listen for the ends of commands. Runs until cancelled; without it they are looked for every second."""
+        await self._ends.run()
 
     async def submit(
         self,
@@ -149,10 +155,9 @@ class CommandService:
         sent it gets its id in any case.
         """
         command_id = self._ids.uuid7()
-        row: CommandRow
-
-        async def begin() -> CommandRow:
-            nonlocal row
+        deadline = trio.current_time() + min(wait_s, MAX_WAIT_S)
+        # before the command leaves, so that its end cannot be missed
+        with self._ends.watch(command_id) as ended:
             row = await self.submit(
                 tenant_id,
                 identity,
@@ -162,21 +167,14 @@ class CommandService:
                 session_id=session_id,
                 command_id=command_id,
             )
-            return row
-
-        async def look(deadline: float) -> CommandRow:
-            nonlocal row
-            row = await self._look(tenant_id, row, deadline)
-            return row
-
-        return await wait_for(
-            self._bus,
-            f"command.{command_id}",
-            look,
-            lambda found: found.status not in OPEN,
-            min(wait_s, MAX_WAIT_S),
-            begin=begin,
-        )
+            while row.status in OPEN and (rest := deadline - trio.current_time()) > 0:
+                if ended.is_set():  # and yet open: the database could not be asked
+                    await trio.sleep(min(AWAY_POLL_S, rest))
+                else:
+                    with trio.move_on_after(min(POLL_S if self._bus.connected else AWAY_POLL_S, rest)):
+                        await ended.wait()
+                row = await self._look(tenant_id, row, deadline)
+        return row
 
     async def disconnect(self, process_id: UUID | None, tenant_id: int, station_id: int, reason: str) -> None:
         """Ask the process that holds the station (None: nobody does) to close its connection."""

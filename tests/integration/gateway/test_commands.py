@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import trio
 
+from csms.commands.ends import TOPIC
 from csms.domain.operations import ClaimCommand
 from tests.integration.gateway.site import BOOT_16, BOOT_201, Site, Station, running
 
@@ -21,9 +22,8 @@ async def answer(station: Station, frame: Any, payload: Any) -> None:
 async def test_a_command_is_claimed_sent_and_finished(database: str) -> None:
     async with running(database) as site, site.station() as station:
         await station.boot()
-        waiter_topic = None
         command_id = await site.order("CP1", "get_configuration", {"keys": ["HeartbeatInterval"]}, poke=False)
-        async with site.bus.subscribe(f"command.{command_id}") as woken:
+        async with site.bus.subscribe(TOPIC) as told:
             await poke(site, command_id)
             frame = await station.receive()
             assert frame == [2, str(command_id), "GetConfiguration", {"key": ["HeartbeatInterval"]}]
@@ -32,8 +32,7 @@ async def test_a_command_is_claimed_sent_and_finished(database: str) -> None:
             result = {"configurationKey": [{"key": "HeartbeatInterval", "readonly": False, "value": "300"}]}
             await answer(station, frame, result)
             with trio.fail_after(5):
-                waiter_topic = await woken.receive()
-        assert waiter_topic == b""
+                assert await told.receive() == command_id.bytes
         row = await site.command(command_id)
         assert row["status"] == "accepted"
         assert json.loads(row["result"]) == result

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 import trio
 
+from csms.commands.ends import TOPIC, encode_ids
 from tests.integration.hub.harness import Field, Person, RunningHub
 
 
@@ -33,7 +34,7 @@ async def gateway(hub: RunningHub, status: str, result: str | None = None, *, te
                     result,
                 )
                 if tell:
-                    await hub.bus.publish(f"command.{poke['command_id']}", b"")
+                    await hub.bus.publish(TOPIC, encode_ids([UUID(poke["command_id"])]))
 
     async with trio.open_nursery() as nursery:
         await nursery.start(work)
