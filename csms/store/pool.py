@@ -88,9 +88,9 @@ class Database:
         try:
             async with asyncio.timeout(timeout):
                 connection = await self._pool.acquire()
-                # in one message, which asyncpg's own transactions cannot: one way there and back less for every unit of a tenant
-                await connection.execute("BEGIN" if tenant_id is None else f"BEGIN; SET LOCAL app.tenant_id = '{tenant_id:d}'")
                 try:
+                    # in one message, which asyncpg's own transactions cannot: one way less for every unit of a tenant
+                    await connection.execute("BEGIN" if tenant_id is None else f"BEGIN; SET LOCAL app.tenant_id = '{tenant_id:d}'")
                     result = await work(connection)
                     if await connection.execute("COMMIT") != "COMMIT":
                         raise TransactionLost("the transaction had failed in the midst: nothing of it was stored")

@@ -65,6 +65,16 @@ async def test_the_station_s_answer_is_the_caller_s(hub: RunningHub, boss: Perso
     assert (await boss.get(station)).json()["items"] == [body]
 
 
+async def test_who_waits_is_woken_and_need_not_look(
+    hub: RunningHub, boss: Person, station: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("csms.commands.service.POLL_S", 60.0)
+    with trio.fail_after(10):
+        async with gateway(hub, "accepted"):
+            answer = await boss.post(f"{station}?wait=30", {"command": "clear_cache"})
+    assert answer.json()["status"] == "accepted"
+
+
 async def test_a_lost_wake_up_is_found_in_the_table(hub: RunningHub, boss: Person, station: str) -> None:
     async with gateway(hub, "rejected", tell=False):
         answer = await boss.post(station, {"command": "clear_cache"})

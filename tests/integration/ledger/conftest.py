@@ -149,7 +149,7 @@ def reading(minute: int, wh: str) -> Reading:
 
 
 @asynccontextmanager
-async def open_bench(database: str, *, shared: bool = False) -> AsyncIterator[Bench]:
+async def open_bench(database: str, *, shared: bool = False, linger_s: float = 0.01) -> AsyncIterator[Bench]:
     clock = SystemClock()
     async with open_store(database) as store:
         tenants = TenantDirectory(try_out=True)
@@ -163,6 +163,7 @@ async def open_bench(database: str, *, shared: bool = False) -> AsyncIterator[Be
             transaction_id_key=KEY,
             health=health,
             shared=shared,
+            linger_s=linger_s,
         )
         async with trio.open_nursery() as nursery:
             await nursery.start(ledger.run)

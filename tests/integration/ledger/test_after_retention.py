@@ -60,3 +60,16 @@ async def test_a_reading_whose_session_is_gone_belongs_to_none(bench: Bench) -> 
     await bench.meter(station, started.transaction_id, reading(30, "3000"))
     assert len(await bench.rows("SELECT FROM samples")) == 1, "that of the session while it was there"
     assert len(await bench.rows("SELECT FROM station_samples")) == 1
+
+
+async def test_an_event_whose_session_is_gone_begins_one(bench: Bench) -> None:
+    """The ledger knows of the session; the row is what counts."""
+    station = (await bench.connect("S1")).station_id
+    for number, kind in enumerate(("Started", "Updated", "Updated")):
+        await bench.event(station, kind, number, f"2026-03-01T10:0{number}:00Z", readings=[reading(number, "1000")])
+    before = await only_session(bench)
+    await bench.owner("DELETE FROM transaction_events; DELETE FROM sessions")
+    await bench.event(station, "Ended", 3, "2026-03-01T10:03:00Z", readings=[reading(3, "1300")])
+    after = await only_session(bench)
+    assert after["session_id"] != before["session_id"]
+    assert (after["status"], after["incarnation"], after["event_count"]) == ("completed", 0, 1)

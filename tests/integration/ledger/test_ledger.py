@@ -79,6 +79,18 @@ async def test_a_burst_is_committed_in_groups_and_each_caller_gets_his_own_outco
     assert groups[0]["n"] < 60
 
 
+async def test_a_busy_ledger_lingers_but_not_with_a_command(database: str) -> None:
+    async with open_bench(database, linger_s=60.0) as bench:
+        for station_id in range(200):  # any: each has a lane of its own
+            event = RecordStationEvent(tenant_id=1, station_id=station_id + 1, type="test", data=b"{}")
+            bench.ledger.submit(event, lambda _: None)
+            await trio.sleep(0.005)
+        assert bench.ledger.queued > 1
+        claim = ClaimCommand(tenant_id=1, station_id=1000, command_id=uuid4(), epoch=1, action="Reset")
+        with trio.fail_after(5):
+            assert await bench.ledger.commit(claim) is False  # there is no such command
+
+
 async def test_the_order_of_a_station_is_kept(bench: Bench) -> None:
     station = (await bench.connect("S1")).station_id
     finished: list[int] = []

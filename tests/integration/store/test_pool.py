@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -10,6 +11,7 @@ import pytest
 import trio
 
 from csms.store import Connection, StoreUnavailable, open_store
+from csms.store.pool import TransactionLost
 
 
 async def count_events(conn: Connection) -> int:
@@ -37,6 +39,19 @@ async def test_an_error_rolls_back_and_reaches_the_caller(database: str) -> None
 
         with pytest.raises(LookupError, match="reason"):
             await store.gateway.unit(fail)
+        assert await store.gateway.unit(count_events) == 0
+
+
+async def test_a_unit_that_goes_on_after_a_failed_statement_stores_nothing_and_says_so(database: str) -> None:
+    async with open_store(database, connections=1) as store:
+
+        async def go_on(conn: Connection) -> None:
+            await add_event(1)(conn)
+            with suppress(asyncpg.DivisionByZeroError):
+                await conn.execute("SELECT 1 / 0")
+
+        with pytest.raises(TransactionLost):
+            await store.gateway.unit(go_on)
         assert await store.gateway.unit(count_events) == 0
 
 

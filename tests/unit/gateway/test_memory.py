@@ -10,7 +10,15 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from gateway.memory import CHANGE_WORTH_FREEZING, FREEZE_EVERY_S, collect_young, collector_settings, freeze_after_changes
+from gateway.memory import (
+    CHANGE_WORTH_FREEZING,
+    FREEZE_EVERY_S,
+    SURVIVORS_EVERY,
+    YOUNG_EVERY_S,
+    collect_young,
+    collector_settings,
+    freeze_after_changes,
+)
 
 
 class Cycle:
@@ -57,6 +65,20 @@ async def test_young_cycles_are_freed_within_moments(nursery: trio.Nursery, auto
         dead = weakref.ref(Cycle())
         assert dead() is not None
         await trio.sleep(1)
+        assert dead() is None
+        nursery.cancel_scope.cancel()
+
+
+async def test_cycles_that_die_after_their_first_look_are_freed_too(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    with collector_settings(trio.current_time):
+        nursery.start_soon(collect_young)
+        cycle = Cycle()
+        dead = weakref.ref(cycle)
+        await trio.sleep(1.5 * YOUNG_EVERY_S)
+        del cycle
+        await trio.sleep(YOUNG_EVERY_S)
+        assert dead() is not None
+        await trio.sleep(SURVIVORS_EVERY * YOUNG_EVERY_S)
         assert dead() is None
         nursery.cancel_scope.cancel()
 
