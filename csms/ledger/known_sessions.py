@@ -1,4 +1,4 @@
-"""Which session a station's transaction is: remembered between group commits, because every reading asks for it again."""
+"""Which session a station's transaction is: remembered between group commits, because every reading and event asks for it again."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ class KnownSessions:
     A session keeps its id, so an entry can only be wrong when the session is gone or its reference begins anew. Either needs a
     start, a stop or a new connection of the station first. `forget` is told of those once they have committed, when nothing else
     of the station is under way: an entry never outlives the connection that it was made on.
+
+    The readings of OCPP 1.6 rely on the id. An event of 2.x reads the session's row all the same, and may find it gone: for it an
+    entry only says that the station need not be locked.
     """
 
     def __init__(self) -> None:
