@@ -1,12 +1,13 @@
 """One station's connection: reads its socket, tells the codec's events apart, closes (design 6).
 
-An idle connection is one task, the reader. Answers to our CALLs are handled in the reader at once, also while a CALL of the
-station waits for the store (rule T2).
+An idle connection is one task, which waits for its end: what arrives is handled as it is delivered (gateway.readiness). Answers to
+our CALLs are handled at once, also while a CALL of the station waits for the store (rule T2).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -32,7 +33,6 @@ from gateway._native import (
 )
 from gateway.closing import CloseReason
 from gateway.supervision import split_exits
-from gateway.wire import READ_SIZE
 
 if TYPE_CHECKING:
     from gateway._native import _Event
@@ -56,6 +56,14 @@ LINGER_BYTES: Final = 1024 * 1024
 PROBE: Final = b"displaced"
 """Payload of the ping that asks a displaced connection whether anybody is still there."""
 LONGEST_CLOSE_TEXT: Final = 120
+
+
+class Stop(Enum):
+    """What events that have arrived wait for."""
+
+    FULL = "room for the station's messages"
+    TURN = "the turn of others"
+
 
 _frames_in: Final = metrics.FRAMES_IN.counts
 
@@ -173,34 +181,44 @@ class Connection:
         self.station.gate.registration = registration
 
     async def read(self) -> CloseReason:
-        """Handle what arrives until the connection is over; gives the reason."""
-        wire = self.wire
-        data = b""  # the codec may hold what came right behind the upgrade
-        while True:
-            size = COMPRESSED_READ_SIZE if self.compressed else READ_SIZE
-            for start in range(0, len(data) or 1, size):
-                end = await self._take(data[start : start + size] if len(data) > size else data)
-                if end is not None:
-                    return end
-            data = b""  # nothing is kept while the station is silent
-            if wire.end is not None:
-                return self._reason(CloseReason.LOST)
-            try:
-                data = await wire.receive()
-            except (OSError, trio.ClosedResourceError):
-                return self._reason(CloseReason.LOST)
-            if not data:
-                return self._reason(CloseReason.LOST)
-            self.heard = self.clock.monotonic()
+        """Handle what arrives until the connection is over; gives the reason.
+
+        What arrives is handled as it is delivered, without this task, unless there is something to wait for.
+        """
+        rest = iter(self.codec.receive(b""))  # the codec may hold what came right behind the upgrade
+        stop = self._take(rest)
+        while not isinstance(stop, CloseReason):
+            if stop is Stop.FULL:
+                await self._pause()
+            elif stop is Stop.TURN:
+                await trio.lowlevel.checkpoint()
+            else:
+                delivered = await self.wire.deliver(self._arrived)
+                if delivered is None:
+                    return self._reason(CloseReason.LOST)
+                stop, rest = delivered
+                continue
+            stop = self._take(rest)
+        return stop
 
     def _reason(self, otherwise: CloseReason) -> CloseReason:
         return self.closing or self.wire.end or otherwise
 
-    async def _take(self, data: bytes) -> CloseReason | None:
-        """Feed the codec and act on its events; a reason when the connection is over."""
+    def _arrived(self, data: bytes) -> tuple[CloseReason | Stop, Iterator[_Event]] | None:
+        """Handle data at once; what stopped it and the events that are left, when there is something to wait for or it is over."""
+        self.heard = self.clock.monotonic()
+        events = self._inflated(data) if self.compressed else iter(self.codec.receive(data))
+        stop = self._take(events)
+        return None if stop is None else (stop, events)
+
+    def _inflated(self, data: bytes) -> Iterator[_Event]:
+        for start in range(0, len(data), COMPRESSED_READ_SIZE):
+            yield from self.codec.receive(data[start : start + COMPRESSED_READ_SIZE])
+
+    def _take(self, events: Iterator[_Event]) -> CloseReason | Stop | None:
+        """Act on events; None when they are at an end, a reason when the connection is."""
         station = self.station
-        turn = 0
-        for event in self.codec.receive(data):
+        for turn, event in enumerate(events, 1):
             _frames_in[event[0]] += 1
             if event[0] == CALL:
                 if self.closing is None and self.retiring is None:
@@ -213,14 +231,12 @@ class Connection:
                 end = self._take_rare(event)
                 if end is not None:
                     return end
-            if station.running is not None and self.inbound.must_pause(station):
-                await self._pause()
             if self.wire.end is not None:
                 return self._reason(CloseReason.LOST)
-            turn += 1
+            if station.running is not None and self.inbound.must_pause(station):
+                return Stop.FULL
             if turn == FRAMES_PER_TURN:
-                turn = 0
-                await trio.lowlevel.checkpoint()
+                return Stop.TURN
         return None
 
     def _take_rare(self, event: _Event) -> CloseReason | None:

@@ -19,6 +19,7 @@ from gateway.connection import Connection, linger
 from gateway.handshake import Rejection, Upgrade
 from gateway.inbound import InboundCalls
 from gateway.limits import HANDSHAKES_PER_SECOND, Pacer
+from gateway.readiness import Readiness
 from gateway.registry import Registry
 from gateway.supervision import split_exits
 from gateway.tls import Peer, shake_hands
@@ -50,6 +51,7 @@ class Reception:
         clock: Clock,
         tenants: TenantDirectory,
         writers: trio.Nursery,
+        readiness: Readiness,
         handshake_timeout_s: float,
     ) -> None:
         self._catalogue = catalogue
@@ -61,6 +63,7 @@ class Reception:
         self._clock = clock
         self._tenants = tenants
         self._writers = writers
+        self._readiness = readiness
         self._handshake_timeout_s = handshake_timeout_s
         self._limits = _native.Limits()
         self._tls_pacer = Pacer(HANDSHAKES_PER_SECOND)
@@ -72,7 +75,7 @@ class Reception:
 
     async def serve(self, sock: socket.socket, address: str) -> None:
         """Serve one socket until it is over. Lets out nothing but cancellation and exits (supervision.md 3.0)."""
-        wire = Wire(sock, self._writers)
+        wire = Wire(sock, self._writers, self._readiness)
         connection: Connection | None = None
         reason = CloseReason.LOST
         try:

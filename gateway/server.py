@@ -16,6 +16,7 @@ from gateway.listener import Entrance, Listeners, raise_file_limit
 from gateway.mailbox import Mailbox
 from gateway.memory import collect_young, collector_settings, freeze_after_changes, watch_loop_lag
 from gateway.quarantine_replay import QuarantineReplay
+from gateway.readiness import Readiness
 from gateway.reception import Reception
 from gateway.registry import Registry
 from gateway.services import GatewayServices
@@ -105,8 +106,9 @@ async def run_gateway(
         pong_timeout_s=settings.pong_timeout_s,
     )
     admission = Admission(services, submission, registry, versions)
-    with collector_settings(services.clock.monotonic):
+    with collector_settings(services.clock.monotonic), Readiness() as readiness:
         async with trio.open_nursery() as infrastructure:
+            infrastructure.start_soon(readiness.run)
             infrastructure.start_soon(submission.run)
             infrastructure.start_soon(mailbox.run, calls, registry)
             infrastructure.start_soon(sweeper.run)
@@ -126,6 +128,7 @@ async def run_gateway(
                     clock=services.clock,
                     tenants=services.tenants,
                     writers=connections,
+                    readiness=readiness,
                     handshake_timeout_s=settings.handshake_timeout_s,
                 )
                 async with trio.open_nursery() as doors:

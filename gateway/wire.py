@@ -1,18 +1,23 @@
-"""The socket of one station: direct non-blocking sends, and a writer task only while the socket would block."""
+"""The socket of one station: direct non-blocking sends, a writer task only while the socket would block, and delivery of what
+arrives from the task that watches all sockets."""
 
 from __future__ import annotations
 
 import socket
 import ssl
 import struct
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
+import outcome
 import structlog
 import trio
 
 from gateway.closing import CloseReason
+from gateway.readiness import Readiness
 from gateway.supervision import split_exits
 
+T = TypeVar("T")
 log = structlog.get_logger()
 
 UNSENT_LIMIT: Final = 256 * 1024
@@ -26,15 +31,23 @@ _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 _NOT_NOW: Final = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
+def _nothing(data: bytes) -> None:
+    """What is done with data while nobody waits for it; `Readiness` calls nobody then."""
+
+
 class Wire:
     """Sends on one socket from any task without awaiting; `end` tells why the socket was aborted, if it was."""
 
-    __slots__ = ("_finishing", "_nursery", "_unsent", "_writing", "end", "sock")
+    __slots__ = ("_finishing", "_nursery", "_readiness", "_receiver", "_take", "_unsent", "_wants_room", "_writing", "end", "sock")
 
-    def __init__(self, sock: socket.socket, nursery: trio.Nursery) -> None:
+    def __init__(self, sock: socket.socket, nursery: trio.Nursery, readiness: Readiness) -> None:
         self.sock = sock
         self.end: CloseReason | None = None
         self._nursery = nursery
+        self._readiness = readiness
+        self._receiver: trio.lowlevel.Task | None = None
+        self._take: Callable[[bytes], Any] = _nothing
+        self._wants_room = False
         self._unsent: bytearray | None = None
         self._writing = False
         self._finishing = False
@@ -76,6 +89,69 @@ class Wire:
             except _NOT_NOW:
                 continue
 
+    async def deliver(self, take: Callable[[bytes], T | None]) -> T | None:
+        """Hand what arrives to `take`, at once and in the task that watches all sockets; returns the first thing that it gives.
+
+        None: the connection is over, whoever ended it. Raises what `take` raises.
+        """
+        if self.end is not None:
+            return None
+        try:
+            self._readiness.watch(self.sock, self._on_ready)
+        except OSError:
+            return None
+        self._take = take
+        self._receiver = trio.lowlevel.current_task()
+
+        def cancelled(_: object) -> trio.lowlevel.Abort:
+            self._leave()
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        given: T | None = await trio.lowlevel.wait_task_rescheduled(cancelled)
+        return given
+
+    def _on_ready(self) -> None:
+        try:
+            if self._wants_room:
+                self._wants_room = False
+                self._readiness.wait_for_data(self.sock)
+            data = self.sock.recv(READ_SIZE)
+        except ssl.SSLWantWriteError:
+            self._wants_room = True
+            self._readiness.wait_for_room(self.sock)
+            return
+        except _NOT_NOW:
+            return
+        except OSError:
+            self._stop_delivering(outcome.Value(None))
+            return
+        if not data:
+            self._stop_delivering(outcome.Value(None))
+            return
+        result = outcome.capture(self._take, data)
+        if isinstance(result, outcome.Value):
+            if result.value is not None:
+                self._stop_delivering(result)
+            return
+        passing, ours = split_exits(result.error)
+        if ours is not None:
+            self._stop_delivering(outcome.Error(ours))
+        if passing is not None:
+            raise passing from None
+
+    def _stop_delivering(self, result: outcome.Outcome[Any]) -> None:
+        """Wake the task that waits in `deliver`, if it still does: `take` may have closed the socket."""
+        receiver = self._receiver
+        if receiver is not None:
+            self._leave()
+            trio.lowlevel.reschedule(receiver, result)
+
+    def _leave(self) -> None:
+        self._receiver = None
+        self._take = _nothing
+        self._wants_room = False
+        self._readiness.leave(self.sock)
+
     def abort(self, reason: CloseReason) -> None:
         """Close the socket with a reset, without waiting for the peer; wakes the reader."""
         if self.end is not None:
@@ -115,6 +191,7 @@ class Wire:
 
     def _close(self) -> None:
         self._unsent = None
+        self._stop_delivering(outcome.Value(None))
         trio.lowlevel.notify_closing(self.sock)
         self.sock.close()
 

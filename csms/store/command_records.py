@@ -47,11 +47,12 @@ async def queued_for_process(conn: Connection, process_id: UUID) -> list[Command
     """
     return _records(
         await conn.fetch(
-            "WITH ranked AS (SELECT tenant_id, station_id, command_id, "
-            "row_number() OVER (PARTITION BY tenant_id, station_id ORDER BY created_at) AS place FROM commands "
-            f"WHERE status = 'queued') SELECT {_COLUMNS} FROM ranked r JOIN stations s USING (tenant_id, station_id) "
-            "JOIN commands c USING (tenant_id, command_id) "
-            "WHERE s.connected_process = $1 AND r.place <= $2 ORDER BY r.place, c.created_at LIMIT $3",
+            # each waiting command asks for its station, by the key: so it stays with the waiting ones whatever the planner knows
+            f"SELECT {_COLUMNS} FROM (SELECT q.*, "
+            "row_number() OVER (PARTITION BY q.tenant_id, q.station_id ORDER BY q.created_at) AS place FROM commands q "
+            "WHERE q.status = 'queued') c CROSS JOIN LATERAL (SELECT s.connected_process FROM stations s "
+            "WHERE s.tenant_id = c.tenant_id AND s.station_id = c.station_id OFFSET 0) s "
+            "WHERE s.connected_process = $1 AND c.place <= $2 ORDER BY c.place, c.created_at LIMIT $3",
             process_id,
             _PER_STATION,
             _PER_LOOK,

@@ -1,4 +1,5 @@
-"""What the database needs from time to time: partitions made ahead, abandoned commands closed, what is past its time dropped."""
+"""What the database needs from time to time: partitions made ahead, abandoned commands closed, what is past its time dropped, grown
+tables analysed."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ from csms.store.metrics import DEFAULT_ROWS, MONTHS_AHEAD, PARTITIONS_OVERDUE
 from csms.store.partitions import PARTITIONED, empty_defaults, ensure_partitions, find_strays, list_partitions, month_start
 from csms.store.pool import Connection, Database, StoreUnavailable, run_with_owner
 from csms.store.retention import Pace, Postponed, apply_retention
+from csms.store.statistics import analyse_grown
 
 log = structlog.get_logger()
 
@@ -25,6 +27,9 @@ COMMANDS_EVERY_S: Final = 10.0
 FIRST_OWNER_WORK_S: Final = 10.0
 OWNER_WORK_EVERY_S: Final = 600.0
 OWNER_WORK_TIMEOUT_S: Final = 600.0
+STATISTICS_EVERY_S: Final = (3.0, 15.0)
+"""How soon the next look for grown tables is after one that found some, and at most after several that found none."""
+STATISTICS_TIMEOUT_S: Final = 60.0
 UNDONE_S: Final = 6 * 3600.0
 """How long the upkeep may fail with a store that is away before somebody is told."""
 RETENTION_BUDGET_S: Final = 240.0
@@ -45,6 +50,7 @@ REFRESH_TOKENS_KEPT_DAYS: Final = 1
 _CHUNK: Final = 5_000
 _TOLD: Final = 5
 _LOCK_KEY: Final = 0x6373_6D75  # "csmu": one process does the upkeep; "csms" is that of the migrations
+_STATISTICS_KEY: Final = 0x6373_6D61  # "csma"
 
 
 async def maintain(dsn: str, gateway: Database, *, call_timeout_s: int, health: HealthRegistry) -> None:
@@ -52,6 +58,7 @@ async def maintain(dsn: str, gateway: Database, *, call_timeout_s: int, health: 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_close_commands, gateway, call_timeout_s)
         nursery.start_soon(_keep_house, dsn, health)
+        nursery.start_soon(_keep_statistics, dsn)
 
 
 async def _close_commands(gateway: Database, call_timeout_s: int) -> None:
@@ -90,6 +97,29 @@ async def _keep_house(dsn: str, health: HealthRegistry) -> None:
             log.exception("maintenance.failed")
             health.report("retention", "degraded", f"the upkeep of the database failed: {error}")
         await trio.sleep(pause)
+
+
+async def _keep_statistics(dsn: str) -> None:
+    soonest, latest = STATISTICS_EVERY_S
+    pause = soonest
+    while True:
+        await trio.sleep(pause)
+        try:
+            names = await run_with_owner(dsn, _analyse, timeout=STATISTICS_TIMEOUT_S)
+        except (StoreUnavailable, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            # nothing is lost but speed, and autovacuum does the same a little later
+            log.warning("maintenance.postponed", error=str(error))
+            names = []
+        if names:
+            log.info("statistics.kept_up", tables=names)
+        pause = soonest if names else min(latest, pause * 2)
+
+
+async def _analyse(conn: Connection) -> list[str]:
+    """Of several processes one analyses, so that none does what another has just done."""
+    if not await conn.fetchval("SELECT pg_try_advisory_lock($1)", _STATISTICS_KEY):
+        return []
+    return await analyse_grown(conn)
 
 
 async def _owner_work(conn: Connection, health: HealthRegistry) -> bool:

@@ -31,10 +31,19 @@ impl Chance {
         at(self.seed ^ u64::from(self.draws))
     }
 
-    /// From an exponential distribution with this mean, no less than a tenth of it.
-    pub fn exponential(&mut self, mean: f64) -> f64 {
-        let drawn = -(1.0 - self.draw()).ln() * mean;
-        drawn.max(mean / 10.0)
+    /// How long a session or a pause lasts: a tenth of the mean, and for the rest an exponential distribution.
+    pub fn period(&mut self, mean: f64) -> f64 {
+        mean / 10.0 + self.exponential(mean * 0.9)
+    }
+
+    /// What is left of such a period at any moment of it. So as many end in the first minute of a run as in every later one.
+    pub fn rest_of_period(&mut self, mean: f64) -> f64 {
+        let in_the_first_tenth = self.draw() < 0.1;
+        if in_the_first_tenth { mean / 10.0 * self.draw() } else { self.period(mean) }
+    }
+
+    fn exponential(&mut self, mean: f64) -> f64 {
+        -(1.0 - self.draw()).ln() * mean
     }
 
     /// Where in its interval, from 0 up to 1, a periodic message of this station lies: the same every time.
@@ -85,12 +94,27 @@ mod tests {
     }
 
     #[test]
-    fn exponential_has_its_mean_and_its_floor() {
+    fn periods_have_their_mean_and_their_floor() {
         let mut chance = Chance::new(1, 1);
-        let drawn: Vec<f64> = (0..20_000).map(|_| chance.exponential(100.0)).collect();
+        let drawn: Vec<f64> = (0..20_000).map(|_| chance.period(100.0)).collect();
         let mean = drawn.iter().sum::<f64>() / 20_000.0;
-        assert!((98.0..103.0).contains(&mean), "{mean}");
+        assert!((98.0..102.0).contains(&mean), "{mean}");
         assert!(drawn.iter().all(|value| *value >= 10.0));
+    }
+
+    #[test]
+    fn no_moment_ends_more_periods_than_another() {
+        let mut chance = Chance::new(1, 1);
+        // places that are always taken anew, watched from a moment in their midst
+        let mut ends = [0_i32; 30];
+        for _ in 0..20_000 {
+            let mut at = chance.rest_of_period(100.0);
+            while at < 300.0 {
+                ends[(at / 10.0) as usize] += 1;
+                at += chance.period(100.0);
+            }
+        }
+        assert!(ends.iter().all(|ended| (ended - 2000).abs() < 200), "{ends:?}");
     }
 
     #[test]

@@ -15,6 +15,7 @@ import trio
 
 from csms.settings import Settings, SettingsError
 from gateway.closing import CloseReason
+from gateway.readiness import Readiness
 from gateway.tls import shake_hands, tls_of
 from gateway.wire import Wire
 from tests.certificates import Authority
@@ -129,9 +130,9 @@ async def test_what_a_full_socket_did_not_take_follows_whole(authority: Authorit
         nonlocal received
         received = await trio.to_thread.run_sync(read)
 
-    with trio.fail_after(10):
+    with trio.fail_after(10), Readiness() as readiness:
         async with trio.open_nursery() as nursery:
-            wire = Wire(context.wrap(ours), nursery)
+            wire = Wire(context.wrap(ours), nursery, readiness)
             nursery.start_soon(peer)
             assert isinstance(wire.sock, ssl.SSLSocket)
             await shake_hands(wire.sock)

@@ -10,6 +10,7 @@ import pytest
 import trio
 
 from gateway.closing import CloseReason
+from gateway.readiness import Readiness
 from gateway.wire import UNSENT_LIMIT, Wire
 
 
@@ -20,11 +21,14 @@ async def pair() -> AsyncIterator[tuple[Wire, socket.socket]]:
     for sock in (ours, theirs):
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    with theirs:
+    with theirs, Readiness() as readiness:
         async with trio.open_nursery() as nursery:
-            wire = Wire(ours, nursery)
+            nursery.start_soon(readiness.run)
+            wire = Wire(ours, nursery, readiness)
             yield wire, theirs
             wire.close(CloseReason.LOST)
+            await trio.testing.wait_all_tasks_blocked()  # what the writer has begun
+            nursery.cancel_scope.cancel()
 
 
 async def receive(theirs: socket.socket, size: int) -> bytes:

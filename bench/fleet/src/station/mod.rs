@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use crate::answers::{self, Answer};
 use crate::chance::Chance;
 use crate::clock::seconds;
-use crate::connector::{Connector, Phase};
+use crate::connector::{Change, Connector, Phase};
 use crate::message::{Content, Message, Status};
 use crate::outbox::{InFlight, Next, Outbox};
 use crate::plan::{Behaviour, Version};
@@ -86,8 +86,25 @@ struct BootAnswer<'a> {
 
 impl Station {
     /// `begins`: for each connector whether it has a session from the beginning.
-    pub fn new(identity: Rc<str>, number: u64, kind: Rc<Kind>, chance: Chance, begins: &[bool], now: Instant) -> Self {
-        let connectors = (1..).zip(begins).map(|(number, begins)| Connector::new(number, *begins, now)).collect();
+    pub fn new(
+        identity: Rc<str>,
+        number: u64,
+        kind: Rc<Kind>,
+        mut chance: Chance,
+        begins: &[bool],
+        now: Instant,
+    ) -> Self {
+        let pause = kind.behaviour.pause_s;
+        let connectors = (1..)
+            .zip(begins)
+            .map(|(number, begins)| {
+                let mut connector = Connector::new(number, *begins, now);
+                if let Some(mean) = pause.filter(|_| !begins) {
+                    connector.change = Change::Left(chance.rest_of_period(mean));
+                }
+                connector
+            })
+            .collect();
         Self {
             identity,
             connect_due: now,

@@ -108,11 +108,15 @@ impl Station {
             self.push_content(world, Content::Status { connector: number, status: Status::Charging }, now);
         }
         let mean = self.kind.behaviour.session_s;
-        let lasts = mean.map_or(Change::Never, |mean| Change::Left(self.chance.exponential(mean)));
-        if let Some(connector) = at(&mut self.connectors, number) {
-            connector.change = lasts;
-        }
         let run = world.run_at(now);
+        let lasts = mean.map(|mean| match run {
+            Some(_) => self.chance.period(mean),
+            // when the run begins, the car is taken to have come before
+            None => self.chance.rest_of_period(mean),
+        });
+        if let Some(connector) = at(&mut self.connectors, number) {
+            connector.change = lasts.map_or(Change::Never, Change::Left);
+        }
         self.arm_connector(usize::from(number) - 1, now, run);
     }
 
@@ -142,7 +146,7 @@ impl Station {
 
     /// The next session begins after a pause of this mean.
     pub(super) fn free(&mut self, world: &World, number: u16, pause: Option<f64>, now: Instant) {
-        let pause = pause.map(|mean| self.chance.exponential(mean));
+        let pause = pause.map(|mean| self.chance.period(mean));
         let Some(connector) = at(&mut self.connectors, number) else { return };
         connector.free(pause);
         if let Some(run) = world.run_at(now) {
