@@ -4,7 +4,7 @@ Bytes in, event tuples out, and encoders for what goes out. No sockets, no clock
 an inbound OCPP-J frame; a :class:`Fault` names the first one that failed.
 """
 
-from typing import Final, Literal, TypeAlias, final
+from typing import Any, Final, Literal, TypeAlias, final
 
 __all__ = [
     "BAD_REQUEST",
@@ -27,6 +27,7 @@ __all__ = [
     "Fault",
     "InvalidPayload",
     "Limits",
+    "MeterReader",
 ]
 
 UPGRADE: Final = 1
@@ -117,6 +118,19 @@ class Catalogue:
         """The first fault of a payload, direction not checked; ValueError for an unknown version."""
     def decode(self, version: str, action: str, kind: Literal["request", "response"], payload: bytes) -> object:
         """The payload as Python objects; InvalidPayload if it has a fault."""
+
+@final
+class MeterReader:
+    """Reads the meter values of payloads whose schema was checked, with what the caller has made of each layout."""
+
+    def __new__(cls) -> MeterReader: ...
+    def read(self, payload: bytes) -> tuple[list[tuple[str, Any, list[str]]], bytes, bytes] | None:
+        """``(timestamp, layout, values)`` of each meterValue, the array as it stands, and the payload without it.
+
+        None when a value is no plain decimal, something is escaped or very long, or a layout has not been learnt.
+        """
+    def learn(self, payload: bytes, layouts: list[Any]) -> None:
+        """Remember the layouts of the payload's meter values, in their order; no effect when one is not ordinary."""
 
 @final
 class Limits:

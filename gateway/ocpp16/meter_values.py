@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-import msgspec
-
 from csms.domain.operations import RecordMeterValues
 from gateway.common.answers import empty_answer
 from gateway.effects import Commit, Effect
-from gateway.ocpp16.metering import read_meter_values
+from gateway.ocpp16.metering import METERED
 from gateway.versions import StationContext
 from schemas.ocpp16.core import MeterValuesRequest
 
 
-class _Received(msgspec.Struct, gc=False, rename="camel"):
-    meter_value: msgspec.Raw
-
-
-_received: Final = msgspec.json.Decoder(_Received).decode
-
-
 def handle(context: StationContext, request: MeterValuesRequest, payload: bytes) -> Effect:
     """Without a transaction, or for connector 0, the readings belong to the station; below 0 they are suspect."""
-    readings, suspect = read_meter_values(request.meter_value)
+    metered = METERED.take(request.meter_value, payload)
     connector = max(request.connector_id, 0)
     in_transaction = request.transaction_id is not None and request.connector_id != 0
     operation = RecordMeterValues(
@@ -31,9 +20,9 @@ def handle(context: StationContext, request: MeterValuesRequest, payload: bytes)
         station_id=context.station_id,
         evse_id=connector,
         connector_id=connector,
-        readings=readings,
-        payload=bytes(_received(payload).meter_value),
+        readings=metered.readings,
+        payload=metered.text,
         transaction_ref=str(request.transaction_id) if in_transaction else None,
-        suspect=suspect or request.connector_id < 0,
+        suspect=metered.suspect or request.connector_id < 0,
     )
     return Commit(operation=operation, answer=empty_answer)

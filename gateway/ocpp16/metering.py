@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Final
 
 from csms.domain.metering import DEFAULT_LOCATION, DEFAULT_MEASURAND, DEFAULT_UNIT, Channel, Reading
 from csms.domain.times import parse_station_time
+from gateway.common.metered import Layout, MeteredPayloads
 from gateway.common.readings import Group, decimal_text, group, reading, remember_layouts
 from schemas.ocpp16.datatypes import MeterValue
 
@@ -33,8 +35,8 @@ def _layout(samples: tuple[Sample, ...]) -> tuple[Group, ...]:
     return group([(sample[0], _channel(sample)) for sample in samples])
 
 
-def read_meter_values(meter_values: Iterable[MeterValue]) -> tuple[list[Reading], bool]:
-    """One reading per meterValue and context, and whether one of the times is suspect.
+def read_meter_values(meter_values: Sequence[MeterValue], payload: bytes, layouts: list[Layout]) -> tuple[list[Reading], bool]:
+    """One reading per meterValue and context, and whether one of the times is suspect. Adds to `layouts`, one per meterValue.
 
     SignedData and whatever is no finite decimal of sane size is kept as text, exactly as sent.
     """
@@ -56,5 +58,10 @@ def read_meter_values(meter_values: Iterable[MeterValue]) -> tuple[list[Reading]
                 texts = [None] * len(samples)
             texts[position] = sample.value
         key = tuple([(s.context, s.measurand, s.phase, s.location, s.unit, s.format) for s in samples])
-        readings.extend([reading(time, found, values, texts) for found in _layout(key)])
+        layout = _layout(key)
+        layouts.append(layout)
+        readings.extend([reading(time, found, values, texts) for found in layout])
     return readings, suspect
+
+
+METERED: Final = MeteredPayloads(read_meter_values)

@@ -14,7 +14,7 @@ from schemas.wire import encode
 
 def handle(context: StationContext, request: StopTransactionRequest, payload: bytes) -> Effect:
     """An absent reason means Local."""
-    readings, suspect = read_meter_values(request.transaction_data or ())
+    readings, suspect = read_meter_values(request.transaction_data or (), payload, [])
     operation = StopTransaction(
         tenant_id=context.tenant_id,
         station_id=context.station_id,

@@ -9,6 +9,7 @@ import msgspec
 
 from csms.domain.metering import DEFAULT_LOCATION, DEFAULT_MEASURAND, DEFAULT_UNIT, Channel, Reading
 from csms.domain.times import parse_station_time
+from gateway.common.metered import Layout, MeteredPayloads
 from gateway.common.readings import MAX_EXPONENT, Group, decimal_text, group, reading, remember_layouts
 from schemas.ocpp21 import datatypes as ocpp21
 from schemas.ocpp201 import datatypes as ocpp201
@@ -53,9 +54,9 @@ def _layout(samples: tuple[Sample, ...]) -> tuple[Group, ...]:
 
 
 def read_meter_values(
-    meter_values: Sequence[ocpp201.MeterValueType | ocpp21.MeterValueType], payload: bytes
+    meter_values: Sequence[ocpp201.MeterValueType | ocpp21.MeterValueType], payload: bytes, layouts: list[Layout]
 ) -> tuple[list[Reading], bool]:
-    """One reading per meterValue and context, and whether one of the times is suspect.
+    """One reading per meterValue and context, and whether one of the times is suspect. Adds to `layouts`, one per meterValue.
 
     `payload` is the message the values came in: the signed form of a value is kept from it byte-exact, as text beside
     the number. A number of insane size, also by its multiplier, is kept as text.
@@ -88,5 +89,10 @@ def read_meter_values(
             if texts is None:
                 texts = [None] * len(samples)
             texts[position] = text
-        readings.extend([reading(time, found, values, texts) for found in _layout(tuple(key))])
+        layout = _layout(tuple(key))
+        layouts.append(layout)
+        readings.extend([reading(time, found, values, texts) for found in layout])
     return readings, suspect
+
+
+METERED: Final = MeteredPayloads(read_meter_values)

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-import msgspec
-
 from csms.domain.operations import EventRecorded, RecordTransactionEvent
 from csms.domain.times import parse_station_time
 from gateway.common.answers import EMPTY
+from gateway.common.metered import Metered
 from gateway.effects import Commit, Effect
 from gateway.ocpp2x.answers import id_token_info
-from gateway.ocpp2x.metering import read_meter_values
+from gateway.ocpp2x.metering import METERED
 from gateway.ocpp2x.tokens import NOT_NEEDED, needs_no_authorization
 from gateway.versions import StationContext
 from schemas.ocpp21 import transactions as ocpp21
 from schemas.ocpp201 import transactions as ocpp201
 from schemas.wire import encode
-
-_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_text: Final = msgspec.json.Encoder().encode
 
 
 def handle(
@@ -36,7 +30,8 @@ def handle(
     connector_id = None if evse is None else evse.connector_id
     impossible = (evse_id or 0) < 0 or (connector_id or 0) < 0
     unverified = token is not None and needs_no_authorization(token)
-    readings, suspect = read_meter_values(request.meter_value or (), payload)
+    meter_value = request.meter_value
+    metered = Metered([], False, b"", payload) if meter_value is None else METERED.take(meter_value, payload)
     operation = RecordTransactionEvent(
         tenant_id=context.tenant_id,
         station_id=context.station_id,
@@ -46,7 +41,7 @@ def handle(
         seq_no=request.seq_no,
         time=parse_station_time(request.timestamp),
         trigger_reason=request.trigger_reason,
-        details=payload if request.meter_value is None else _without_meter_value(payload),
+        details=metered.rest,
         payload=payload,
         offline=request.offline or False,
         evse_id=None if impossible else evse_id,
@@ -57,16 +52,10 @@ def handle(
         stopped_reason=transaction.stopped_reason or ("Local" if request.event_type == "Ended" else None),
         remote_start_id=transaction.remote_start_id,
         reservation_id=request.reservation_id,
-        readings=readings,
-        suspect=suspect or impossible,
+        readings=metered.readings,
+        suspect=metered.suspect or impossible,
     )
     return Commit(operation=operation, answer=_answer_unverified if unverified else _answer)
-
-
-def _without_meter_value(payload: bytes) -> bytes:
-    members = _members(payload)
-    del members["meterValue"]
-    return _text(members)
 
 
 def _answer(outcome: EventRecorded) -> bytes:

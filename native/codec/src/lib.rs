@@ -19,6 +19,7 @@ pub mod handshake;
 pub mod http;
 pub mod json;
 pub mod limits;
+pub mod metering;
 pub mod outbound;
 pub mod rpc;
 pub mod schema;

@@ -7,6 +7,7 @@ mod connection;
 mod events;
 mod fault;
 mod limits;
+mod metering;
 mod objects;
 
 /// OCPP-J server side: WebSocket, JSON and schema validation in one machine per connection.
@@ -22,6 +23,8 @@ mod _native {
     use crate::fault::{Fault, InvalidPayload};
     #[pymodule_export]
     use crate::limits::Limits;
+    #[pymodule_export]
+    use crate::metering::MeterReader;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

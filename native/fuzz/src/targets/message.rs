@@ -6,7 +6,8 @@ use crate::mutate;
 use crate::peer::{self, FIN, TEXT};
 use crate::subject::{Setup, Subject, is_json};
 use crate::trace::{Kind, Note};
-use ocpp_codec::Kind as Direction;
+use ocpp_codec::{Kind as Direction, Limits, metering};
+use serde_json::Value;
 
 pub const TARGET: Target = Target {
     name: "message",
@@ -100,6 +101,7 @@ fn judged_again(subject: &mut Subject, setup: Setup, version: usize, note: &Note
     let limits = subject.limits(setup.tight);
     let verdict = subject.catalogue.validate(id, &action, Direction::Request, payload.as_bytes(), limits);
     assert_eq!(verdict, Ok(()), "the payload alone");
+    metered_whole(&payload, limits);
     if !chance.once_in(4) {
         return;
     }
@@ -113,6 +115,18 @@ fn judged_again(subject: &mut Subject, setup: Setup, version: usize, note: &Note
         let [call] = again.notes.as_slice() else { panic!("in another envelope:\n{}", again.describe()) };
         assert_eq!((call.kind, again.text(call, 1), again.text(call, 2)), (Kind::Call, &*action, &*payload));
         assert_eq!(call.number == note.number, equal, "digests of contents that are equal: {equal}");
+    }
+}
+
+/// What is read as ordinary meter values, and what is left, are together the payload.
+fn metered_whole(payload: &str, limits: &Limits) {
+    let Some(found) = metering::read(payload, limits) else { return };
+    let mut whole: serde_json::Map<String, Value> = serde_json::from_str(payload).expect("an object");
+    let text: Value = serde_json::from_str(found.text).expect("the array");
+    assert_eq!(whole.remove("meterValue"), Some(text), "the array as it stands");
+    assert_eq!(serde_json::from_str::<Value>(&found.rest).expect("the rest"), Value::Object(whole));
+    for one in &found.meter_values {
+        assert!(one.values.iter().all(|value| value.parse::<f64>().is_ok()), "plain decimals");
     }
 }
 
