@@ -11,6 +11,7 @@ from typing import Final, Protocol
 import structlog
 import trio
 
+from csms.addresses import not_to_be_had
 from gateway import metrics
 from gateway.tls import TlsContext
 
@@ -97,10 +98,10 @@ def bind_addresses(host: str, port: int) -> list[socket.socket]:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             chosen = address[1] or bound[0].getsockname()[1]
             sock.bind((address[0], chosen, *address[2:]))
-    except OSError:
+    except OSError as error:
         for sock in bound:
             sock.close()
-        raise
+        raise not_to_be_had(error, host, port) from error
     return bound
 
 

@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 import trio
 
+from csms.addresses import not_to_be_had
 from hub import metrics
 from hub.app import HubApp, make_app
 from hub.connections import Connections
@@ -98,10 +99,10 @@ async def _listen(host: str, port: int) -> list[trio.SocketListener]:
             if listeners and port == 0:
                 break  # any free port: one is enough
             listeners.append(await _bind(trio.socket.socket(family, kind, protocol), address))
-    except OSError:
+    except OSError as error:
         for listener in listeners:
             listener.socket.close()
-        raise
+        raise not_to_be_had(error, host, port) from error
     return listeners
 
 

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 import pytest
@@ -28,8 +28,13 @@ settings.register_profile("unhurried", deadline=None, suppress_health_check=[Hea
 settings.load_profile("unhurried")
 
 
+LONG: Final = tuple(Path(__file__).parent / name for name in ("processes", "crash", "simulation", "fuzz"))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what only root can try when somebody else runs the tests."""
+    """Put the longest tests first, so that no worker has one left while the others have ended. Leave out what only root can try
+    when somebody else runs the tests."""
+    items.sort(key=lambda item: not any(item.path.is_relative_to(folder) for folder in LONG))
     if os.geteuid() == 0:
         return
     for_root = [item for item in items if item.get_closest_marker("root") is not None]

@@ -13,6 +13,7 @@ import orjson
 import structlog
 from prometheus_client import make_wsgi_app
 
+from csms.addresses import not_to_be_had
 from csms.health import HealthRegistry
 
 if TYPE_CHECKING:
@@ -118,7 +119,10 @@ def metrics_server(host: str, port: int | None, health: HealthRegistry, *, held:
     if port is None:
         yield
         return
-    server = MetricsServer(host, port, health, held=held)
+    try:
+        server = MetricsServer(host, port, health, held=held)
+    except OSError as error:
+        raise not_to_be_had(error, host, port) from error
     thread = threading.Thread(target=server.serve_forever, args=(_STOP_POLL_S,), daemon=True, name="metrics")
     thread.start()
     log.info("metrics.serving", host=host, port=port)

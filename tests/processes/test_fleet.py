@@ -152,13 +152,14 @@ async def test_a_process_that_does_not_start_is_one_line(shared: Shared, tmp_pat
 async def test_a_taken_port_is_one_line(shared: Shared, tmp_path: Path, offset: int | None) -> None:
     """That of the stations, and that for the figures of the second process."""
     server = Server(tmp_path, shared.environment, "serve", "--gateways", "2")
+    port = server.ocpp_port if offset is None else server.metrics_port + offset
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", server.ocpp_port if offset is None else server.metrics_port + offset))
+        taken.bind(("127.0.0.1", port))
         taken.listen()
         server.launch()
         assert await trio.to_thread.run_sync(server.wait, 30.0) == 1
     assert "Traceback" not in server.tail()
-    assert server.tail().splitlines()[-1] == "error: Address already in use"
+    assert server.tail().splitlines()[-1] == f"error: Address already in use: 127.0.0.1:{port}"
 
 
 @pytest.mark.parametrize(

@@ -274,10 +274,11 @@ def test_an_occupied_port_is_one_line_and_leaves_nothing_running(environ: dict[s
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        refused = run({**environ, "CSMS_HTTP_PORT": str(taken.getsockname()[1])}, "serve")
+        port = taken.getsockname()[1]
+        refused = run({**environ, "CSMS_HTTP_PORT": str(port)}, "serve")
     assert refused.returncode == 1
     assert "Traceback" not in refused.stderr
-    assert "already in use" in refused.stderr.splitlines()[-1]
+    assert refused.stderr.splitlines()[-1] == f"error: Address already in use: 127.0.0.1:{port}"
     assert not (folder / "data" / "postgres" / "cluster" / "postmaster.pid").exists()
 
 

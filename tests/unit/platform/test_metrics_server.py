@@ -71,7 +71,8 @@ def test_a_taken_port_is_an_error(health: HealthRegistry) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(OSError, match="in use"), metrics_server("127.0.0.1", taken.getsockname()[1], health):
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match=f"in use: '127.0.0.1:{port}'"), metrics_server("127.0.0.1", port, health):
             pytest.fail("it serves nothing")
 
 
