@@ -31,6 +31,8 @@ STORE_AWAY_CLOSES_PER_SECOND: Final = 200
 FIRST_CALL_AFTER_S: Final = 10.0
 """Seconds of silence on a new connection after which our own CALLs may leave (rules B7, B10)."""
 SEEN_EVERY_S: Final = 10.0
+SEEN_PARTS: Final = 3
+"""Each time a part of the stations is told of, so all of them every 30 s: to write 10,000 rows is work for the database, too."""
 SEEN_BATCH: Final = 250
 """Stations whose signs of life are stored in one group commit: messages that share it wait for them."""
 RECONCILE_EVERY_S: Final = 15.0
@@ -76,6 +78,7 @@ class Sweeper:
         self._liveness_every_s = min(LIVENESS_EVERY_S, ping_interval_s / 4, pong_timeout_s / 4)
         self._next_liveness = 0.0
         self._next_seen = 0.0
+        self._seen_part = 0
         self._seen_waiting: deque[list[SeenStation]] = deque()
         self._seen_under_way = False
         self._next_reconciliation = 0.0
@@ -137,16 +140,17 @@ class Sweeper:
             connection.ping(now)
 
     async def _see_stations(self) -> None:
-        """Tell the ledger who was heard since the last time. Sent also when nobody was: it renews the process itself."""
+        """Tell the ledger who of a part was heard since its last time. Sent also when nobody was: it renews the process itself."""
         if self._seen_under_way:
             return  # the store is away or slow: the next batch tells the same
+        part = self._seen_part = (self._seen_part + 1) % SEEN_PARTS
         wall, monotonic = self._clock.now(), self._clock.monotonic()
         seen: list[SeenStation] = []
         for number, connection in enumerate(list(self._registry.connections)):
             if number % CHUNK == CHUNK - 1:
                 await trio.lowlevel.checkpoint()
             heard = connection.heard
-            if heard > connection.reported and not connection.displaced:
+            if heard > connection.reported and connection.station.key[1] % SEEN_PARTS == part and not connection.displaced:
                 connection.reported = heard
                 at = wall - timedelta(seconds=monotonic - heard)
                 seen.append(SeenStation(*connection.station.key, connection.epoch, at))
