@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
 
 def not_to_be_had(error: OSError, host: str, port: int) -> OSError:
     """The same error with the address in it, which the system leaves out."""
-    number = error.errno or 0
-    return OSError(number, os.strerror(number) if number else str(error), f"{host}:{port}")
+    return OSError(error.errno, error.strerror or str(error), f"[{host}]:{port}" if ":" in host else f"{host}:{port}")

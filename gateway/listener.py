@@ -85,9 +85,9 @@ def bind_addresses(host: str, port: int) -> list[socket.socket]:
 
     SO_REUSEPORT lets several gateway processes of a host, of one user, share the port.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     bound: list[socket.socket] = []
     try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, kind, protocol, _, address in dict.fromkeys(found):
             sock = socket.socket(family, kind, protocol)
             bound.append(sock)

@@ -19,7 +19,7 @@ from csms.store.metrics import DEFAULT_ROWS, MONTHS_AHEAD, PARTITIONS_OVERDUE
 from csms.store.partitions import PARTITIONED, empty_defaults, ensure_partitions, find_strays, list_partitions, month_start
 from csms.store.pool import Connection, Database, StoreUnavailable, run_with_owner
 from csms.store.retention import Pace, Postponed, apply_retention
-from csms.store.statistics import analyse_grown
+from csms.store.statistics import analyse_grown, grown_tables
 
 log = structlog.get_logger()
 
@@ -58,7 +58,7 @@ async def maintain(dsn: str, gateway: Database, *, call_timeout_s: int, health: 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_close_commands, gateway, call_timeout_s)
         nursery.start_soon(_keep_house, dsn, health)
-        nursery.start_soon(_keep_statistics, dsn)
+        nursery.start_soon(_keep_statistics, dsn, gateway)
 
 
 async def _close_commands(gateway: Database, call_timeout_s: int) -> None:
@@ -99,17 +99,19 @@ async def _keep_house(dsn: str, health: HealthRegistry) -> None:
         await trio.sleep(pause)
 
 
-async def _keep_statistics(dsn: str) -> None:
+async def _keep_statistics(dsn: str, gateway: Database) -> None:
     soonest, latest = STATISTICS_EVERY_S
     pause = soonest
     while True:
         await trio.sleep(pause)
+        names: list[str] = []
         try:
-            names = await run_with_owner(dsn, _analyse, timeout=STATISTICS_TIMEOUT_S)
+            # the owner's connection is made when there is something to do, which is seldom
+            if await gateway.unit(grown_tables):
+                names = await run_with_owner(dsn, _analyse, timeout=STATISTICS_TIMEOUT_S)
         except (StoreUnavailable, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             # nothing is lost but speed, and autovacuum does the same a little later
             log.warning("maintenance.postponed", error=str(error))
-            names = []
         if names:
             log.info("statistics.kept_up", tables=names)
         pause = soonest if names else min(latest, pause * 2)

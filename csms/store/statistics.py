@@ -21,9 +21,14 @@ _GROWN: Final = (
 )
 
 
+async def grown_tables(conn: Connection) -> list[str]:
+    """The tables that have more than twice the rows of their last ANALYZE. Any role may look."""
+    return [row["name"] for row in await conn.fetch(_GROWN, FEWEST_ROWS)]
+
+
 async def analyse_grown(conn: Connection) -> list[str]:
-    """Analyse the tables that have more than twice the rows of their last ANALYZE; gives their names. Only the owner may."""
-    names = [row["name"] for row in await conn.fetch(_GROWN, FEWEST_ROWS)]
+    """Analyse those tables; gives their names. Only the owner may."""
+    names = await grown_tables(conn)
     for name in names:
         await conn.execute(f"ANALYZE (SKIP_LOCKED) {name}")
     return names

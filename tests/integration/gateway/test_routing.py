@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 import trio
 
 from csms.domain.operations import SeeStations
+from gateway.connection import FRAMES_PER_TURN
+from gateway.wire import Wire
 from tests.integration.gateway import frames
 from tests.integration.gateway.site import Station, running
 
@@ -75,6 +79,33 @@ async def test_flapping_live_clients_are_damped(database: str) -> None:
             await stations[-1].socket.ping()
         assert await site.refusal("another") == 101, "other stations are not concerned"
         nursery.cancel_scope.cancel()
+
+
+async def test_who_sends_much_at_once_takes_turns_with_others(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = 0
+    answered: Counter[int] = Counter()
+    send = Wire.send
+
+    def noted(wire: Wire, data: bytes) -> None:
+        if data.startswith(b"\x8a"):
+            answered[turns] += 1
+        send(wire, data)
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    async with running(database) as site, site.raw_station("CP1") as eager, trio.open_nursery() as nursery:
+        monkeypatch.setattr(Wire, "send", noted)
+        nursery.start_soon(other)
+        await eager.send_all(frames.frame(b"", opcode=9) * (5 * FRAMES_PER_TURN) + frames.frame(b"last", opcode=9))
+        await frames.read_until(eager, b"last")
+        nursery.cancel_scope.cancel()
+    assert sum(answered.values()) == 5 * FRAMES_PER_TURN + 1
+    # tasks of one batch run in any order, so two turns may follow on each other
+    assert max(answered.values()) <= 2 * FRAMES_PER_TURN
 
 
 async def test_l3_a_dead_station_is_pinged_and_closed(database: str) -> None:

@@ -6,6 +6,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 
 import pytest
 import trio
@@ -168,6 +169,24 @@ async def test_a_number_that_another_socket_has_by_now_is_not_served_for_it() ->
         await wait_all_tasks_blocked()
         assert sorted(outcomes, key=str) == [None, "ended the other"]
         assert served == []
+
+
+async def test_who_has_left_within_a_round_is_not_called() -> None:
+    """Both are ready in one round; whoever is first has the other leave."""
+    async with sockets() as some:
+        wires = [some.pair() for _ in range(2)]
+        called: list[int] = []
+
+        def handle(mine: int) -> None:
+            called.append(mine)
+            for wire, _ in wires:
+                some.readiness.leave(wire.sock)
+
+        for number, (wire, theirs) in enumerate(wires):
+            theirs.send(b"x")
+            some.readiness.watch(wire.sock, partial(handle, number))
+        await wait_all_tasks_blocked()
+        assert len(called) == 1
 
 
 async def test_others_have_their_turn_in_a_crowd() -> None:
