@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import trio
@@ -171,6 +172,29 @@ async def test_t3_reading_stops_while_the_ledger_is_full(database: str) -> None:
         assert (await station.receive())[0:2] == [3, "x"]
         for number in range(min(sent, 1000)):
             assert (await station.receive())[0:2] == [3, f"h{number}"]
+
+
+async def test_t3_who_sends_more_than_there_is_room_for_is_not_read(database: str) -> None:
+    """32 MB, more than the buffers of both sockets hold."""
+    filler = b"x" * 50_000
+    calls = [frame(b'[2,"n%d","DataTransfer",{"vendorId":"v","data":"%b"}]' % (number, filler)) for number in range(640)]
+    sent = trio.Event()
+
+    async def send(stream: trio.SocketStream) -> None:
+        await stream.send_all(b"".join(calls))
+        sent.set()
+
+    async with running(database) as site, site.raw_station("CP1") as stream, trio.open_nursery() as nursery:
+        site.ledger.held = True
+        await stream.send_all(frame(b'[2,"x","StatusNotification",%b]' % json.dumps(STATUS).encode()))
+        nursery.start_soon(send, stream)
+        await trio.sleep(2)
+        assert not sent.is_set()
+        site.ledger.release()
+        answers = await read_until(stream, b'"n639"', timeout=30)
+        assert sent.is_set()
+        positions = [answers.index(b'"n%d"' % number) for number in range(640)]
+        assert positions == sorted(positions)
 
 
 async def test_d2_a_held_authorize_is_refused_in_time_and_heartbeats_go_on(database: str) -> None:
