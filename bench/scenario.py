@@ -35,6 +35,8 @@ class System(_Table, kw_only=True):
     tls: Literal["none", "server", "mutual"] = "none"
     password: bool = False
     """Stations have passwords (Basic authentication), made by the machine."""
+    prices: bool = False
+    """Every session has a tariff; needs the hub."""
     settings: dict[str, str] = {}
     """CSMS_… variables of every process."""
 

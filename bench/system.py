@@ -23,6 +23,19 @@ from bench.scenario import Case
 
 _START_S: Final = 60.0
 _DRAIN_S: Final = 60.0
+_TARIFF: Final = {
+    "id": "bench",
+    "currency": "EUR",
+    "elements": [
+        {
+            "price_components": [
+                {"type": "FLAT", "price": 0.5, "vat": 19, "step_size": 1},
+                {"type": "ENERGY", "price": 0.39, "vat": 19, "step_size": 1},
+                {"type": "PARKING_TIME", "price": 6, "vat": 19, "step_size": 60},
+            ]
+        }
+    ],
+}
 _ADMIN: Final = {"email": "bench@example.test", "password": "a password of the bench"}
 
 
@@ -104,7 +117,12 @@ class Csms:
         api_key = None
         if case.system.hub:
             self.start_hub()
-            api_key = self._make_api_key()
+            with httpx.Client(base_url=f"http://127.0.0.1:{self._http_port}/api/v1", timeout=30) as client:
+                login: dict[str, Any] = client.post("/auth/login", json=_ADMIN).raise_for_status().json()
+                client.headers["Authorization"] = f"Bearer {login['access_token']}"
+                api_key = _make_api_key(client)
+                if case.system.prices:
+                    _make_prices(client)
         self.target = Target(
             url=f"ws://127.0.0.1:{self._port}/ocpp" if authority is None else f"wss://127.0.0.1:{self._tls_port}/ocpp",
             password=PASSWORD if case.system.password else None,
@@ -204,12 +222,16 @@ class Csms:
         station = authority.issue_cert(common_name=CERTIFICATE_NAME, key_type=trustme.KeyType.ECDSA)
         return ca, _write(station, folder, "station")
 
-    def _make_api_key(self) -> str:
-        with httpx.Client(base_url=f"http://127.0.0.1:{self._http_port}/api/v1", timeout=30) as client:
-            login: dict[str, Any] = client.post("/auth/login", json=_ADMIN).raise_for_status().json()
-            headers = {"Authorization": f"Bearer {login['access_token']}"}
-            made = client.post("/api-keys", json={"name": "bench", "role": "operator"}, headers=headers).raise_for_status().json()
-        return str(made["key"])
+
+def _make_api_key(client: httpx.Client) -> str:
+    made = client.post("/api-keys", json={"name": "bench", "role": "operator"}).raise_for_status().json()
+    return str(made["key"])
+
+
+def _make_prices(client: httpx.Client) -> None:
+    """One tariff, for all sessions."""
+    client.post("/tariffs", json={"name": "Bench", "tariff": _TARIFF}).raise_for_status()
+    client.post("/tariff-assignments", json={"tariff_id": _TARIFF["id"]}).raise_for_status()
 
 
 def credentials_of(case: Case) -> Credentials:

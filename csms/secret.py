@@ -19,6 +19,9 @@ TRANSACTION_ID_PERMUTATION: Final = "transaction-id-permutation"
 API_KEY_HASH: Final = "api-key-hash"
 CURSOR_SIGNING: Final = "cursor-signing"
 REFRESH_TOKEN_HASH: Final = "refresh-token-hash"  # noqa: S105 - a purpose, not a password
+EXTERNAL_AUTHORIZATION_SECRETS: Final = "external-authorization-secrets"
+QR_TOKENS: Final = "qr-tokens"
+PAYMENT_METHODS: Final = "payment-methods"
 
 _FINGERPRINT: Final = "fingerprint"
 _SIZE: Final = 32

@@ -182,8 +182,10 @@ class SessionService:
                 session.flags = [flag for flag in session.flags if flag != "conflict"]
                 await queries.save_session(conn, session)
             await queries.settle_flags(conn, tenant_id, session_id, [flag for flag in settled if flag != "conflict"])
-            await self._keep(conn, session, "settled", {}, reason=f"{', '.join(settled)}: {reason}", by=by)
-            return await _shown(conn, tenant_id, session_id)
+            kept = await self._keep(conn, session, "settled", {}, reason=f"{', '.join(settled)}: {reason}", by=by)
+            shown = await _shown(conn, tenant_id, session_id)
+            await _publish(conn, shown, tenant_id, "session.settled", kept, self._clock.now())
+            return shown
 
         return await self._database.tenant_unit(tenant_id, work)
 
@@ -217,6 +219,8 @@ class SessionService:
             await _publish(conn, shown, session.tenant_id, "session.corrected", correction, now)
         else:
             await _publish(conn, shown, session.tenant_id, "session.updated", whole, now)
+            # nothing that is billed is another, but a doubt may be gone that kept it from being billed
+            await _publish(conn, shown, session.tenant_id, "session.settled", correction, now)
         return shown
 
 

@@ -165,6 +165,12 @@ class Settings:
     )
     http_host: str = _setting("127.0.0.1", _text, "Address of the HTTP API; `0.0.0.0` or `::` for all")
     http_port: int = _setting(8080, _integer(0, 65535), "Port of the HTTP API; 0 takes any free one")
+    outgoing_private: bool = _setting(
+        False,
+        _flag,
+        "1: tenants may name servers at loopback and private addresses for requests of ours, there also without TLS (a laboratory, "
+        "a network of one's own)",
+    )
     metrics_port: int | None = _setting(
         None,
         _integer(1, 65535 - MOST_GATEWAYS),
@@ -198,6 +204,9 @@ class Settings:
     )
     event_file_mb: int = _setting(100, _integer(1, 100_000), "Megabytes after which that file is renamed and a new one begun")
     event_file_keep: int = _setting(10, _integer(0, 1000), "How many renamed ones are kept")
+    cost_interval_s: int = _setting(
+        60, _integer(1, 3600), "Seconds between two looks at what a running session costs, and what its station is told of it"
+    )
     ledger_linger_ms: int = _setting(
         20, _integer(0, 1000), "Milliseconds that a busy ledger waits for more messages to commit together; 0: never"
     )

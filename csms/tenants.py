@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from csms.domain.external import AskingRules
 from csms.domain.tolerance import RuleSet, Validation
 
 DEFAULT_TENANT = "default"
@@ -28,6 +29,8 @@ class TenantConfig(msgspec.Struct, frozen=True):
     validation: Validation = "tolerant"
     tolerance_version: int = 0
     """Raised with every change of the tenant's tolerance rules."""
+    external: AskingRules | None = None
+    """Set when a third party is asked about tokens."""
 
     def in_try_out(self) -> TenantConfig:
         """Try-out mode: take unknown stations without a password, keep unknown tokens as unknown (design 2)."""

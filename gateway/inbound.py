@@ -30,6 +30,7 @@ from csms.domain.times import deviations
 from gateway import metrics
 from gateway.connection import Connection, contained
 from gateway.effects import Commit, HangUp, Hold, Reply
+from gateway.external_authorization import ABOUT_TOKENS, ExternalAuthorization
 from gateway.quota import TokenBucket
 from gateway.replay import FRESH
 from gateway.skew import ClockSkew, time_told
@@ -108,6 +109,7 @@ class InboundCalls:
         ids: Ids,
         tolerance: Tolerance,
         calls: OutgoingCalls,
+        external: ExternalAuthorization,
         *,
         hold_transaction_s: float,
         hold_authorize_s: float,
@@ -121,6 +123,7 @@ class InboundCalls:
         self._tolerance = tolerance
         self._relaxations = RelaxationCounter(submission)
         self._calls = calls
+        self._external = external
         self._hold_s: dict[Hold, float] = {"transaction": hold_transaction_s, "authorize": hold_authorize_s}
         # what waits for the store, oldest first
         self._held: dict[Hold, dict[InboundCall, None]] = {"transaction": {}, "authorize": {}}
@@ -168,7 +171,9 @@ class InboundCalls:
             self._enqueue(station, call)
 
     def expire_authorizations(self, now: float) -> None:
-        """Answer InternalError to each Authorize that has waited too long for the store (rule D2)."""
+        """Answer InternalError to each Authorize that has waited too long for the store (rule D2), and let go on what waits for a
+        third party although its station is gone."""
+        self._external.give_up_for_the_gone()
         for call in _older(self._held_authorizations, now - self._hold_s["authorize"]):
             station = call.origin.station
             if station.running is call:
@@ -289,8 +294,10 @@ class InboundCalls:
                 self._send_refusal(station, call, _Refusal("InternalError", "the store is not available"))
                 return
             call.answer = effect.answer
-            self._hold(call, effect.hold)
-            self._submission.submit(effect.operation, call.committed)
+            operation = effect.operation
+            if type(operation) in ABOUT_TOKENS and self._external.asks(call.origin, operation, partial(self._commit, call, effect)):
+                return  # it is committed when somebody has answered for the token
+            self._commit(call, effect)
         elif isinstance(effect, Reply):
             if call.origin.skew is not None and call.action == "Heartbeat":
                 call.origin.skew.set_anew()
@@ -303,6 +310,10 @@ class InboundCalls:
         else:
             refusal = _Refusal(effect.code, effect.description, effect.details)
             self._refuse(station, call, refusal, "schema")
+
+    def _commit(self, call: InboundCall, effect: Commit) -> None:
+        self._hold(call, effect.hold)
+        self._submission.submit(effect.operation, call.committed)
 
     def _put_off(self, station: Station, call: InboundCall, boot: Commit) -> None:
         """Too many boot at once: this one is to come again later (rule B9). What it was before, it stays."""

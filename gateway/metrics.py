@@ -46,6 +46,9 @@ HANDLER_FAILURES = Counter("csms_gateway_handler_failures_total", "Handlers that
 COMMANDS = Counter("csms_gateway_commands_total", "Commands by outcome", ["outcome"])
 CLOSES = Counter("csms_gateway_closes_total", "Ended connections by reason", ["reason"])
 PAUSED_READS = Counter("csms_gateway_paused_reads_total", "Times that reading from a station was paused (back-pressure)")
+EXTERNAL = Counter(
+    "csms_gateway_external_authorization_total", "Tokens that a third party was to be asked about, by what came of it", ["outcome"]
+)
 COMMIT_SECONDS = Durations(
     "csms_gateway_commit_seconds",
     "From a CALL's arrival at the ledger to its answer, as the station sees it",

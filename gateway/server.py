@@ -11,6 +11,7 @@ from gateway import _native, ocpp16, ocpp21, ocpp201
 from gateway.admission import Admission
 from gateway.calls import OutgoingCalls
 from gateway.drain import drain, leave
+from gateway.external_authorization import ExternalAuthorization
 from gateway.inbound import InboundCalls
 from gateway.listener import Entrance, Listeners, raise_file_limit
 from gateway.mailbox import Mailbox
@@ -69,12 +70,14 @@ async def run_gateway(
         mailbox.finished,
         call_timeout_s=settings.call_timeout_s,
     )
+    external = ExternalAuthorization(services.bus, services.store, services.tenants, services.clock)
     inbound = InboundCalls(
         submission,
         services.clock,
         services.ids,
         tolerance,
         calls,
+        external,
         hold_transaction_s=settings.hold_transaction_s,
         hold_authorize_s=settings.hold_authorize_s,
         boots_per_second=settings.boots_per_second,
@@ -110,6 +113,7 @@ async def run_gateway(
         async with trio.open_nursery() as infrastructure:
             infrastructure.start_soon(readiness.run)
             infrastructure.start_soon(submission.run)
+            infrastructure.start_soon(external.run)
             infrastructure.start_soon(mailbox.run, calls, registry)
             infrastructure.start_soon(sweeper.run)
             infrastructure.start_soon(replay.run)

@@ -10,23 +10,21 @@ import structlog
 import trio
 from quart import Response, g, has_request_context, request
 from quart_trio import QuartTrio
-from quart_trio.wrappers.request import TrioBody, TrioRequest
+from quart_trio.wrappers.request import TrioRequest
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from csms.accounts import TooManyHashes
 from csms.store import StoreUnavailable
 from hub import metrics
-from hub.api.decoding import decode_body, decode_query
+from hub.api.decoding import decode_body, decode_query, take_upload
 from hub.api.problems import MEDIA_TYPE, Problem, not_found, unavailable
-from hub.api.routing import Call, Document, Route
+from hub.api.routing import Call, Document, Route, Stream
+from hub.api.streaming import stream_response
+from hub.bodies import DrainedBody, LongBodies, connections_for
 from hub.services import Hub
 
 log = structlog.get_logger()
 
-MAX_BODY: Final = 1024 * 1024
-"""Bytes of a request body."""
-
-_DRAINED_AT_MOST: Final = 16 * 1024 * 1024
 _BODY_TIMEOUT_S: Final = 30
 _CHANGE_TIMEOUT_S: Final = 30
 
@@ -43,26 +41,6 @@ _SECURITY_HEADERS: Final = {
 _encoder: Final = msgspec.json.Encoder(decimal_format="number")
 
 
-class DrainedBody(TrioBody):
-    """Takes the whole body off the connection, also when it is too long to be kept: with an answer sent before the body
-    has arrived, hypercorn 0.18 never answers the next request of that connection."""
-
-    def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
-        super().__init__(None, None)
-        self._received = 0
-        self.too_long = False
-
-    def append(self, data: bytes) -> None:
-        self._received += len(data)
-        if self._received <= MAX_BODY:
-            super().append(data)
-            return
-        self.too_long = True
-        self.clear()
-        if self._received > _DRAINED_AT_MOST:
-            self.set_complete()
-
-
 class HubRequest(TrioRequest):
     body_class = DrainedBody
 
@@ -73,7 +51,9 @@ class HubApp(QuartTrio):
 
 def make_app(hub: Hub, routes: Iterable[Route]) -> HubApp:
     """The application of one process."""
+    routes = list(routes)
     app = HubApp("hub", static_folder=None)
+    app.asgi_http_class = connections_for(LongBodies(routes))
     app.config.update(BODY_TIMEOUT=_BODY_TIMEOUT_S, RESPONSE_TIMEOUT=60, PROPAGATE_EXCEPTIONS=False)
     # one spelling per address: no redirects to another
     app.url_map.merge_slashes = False
@@ -94,7 +74,9 @@ def make_app(hub: Hub, routes: Iterable[Route]) -> HubApp:
         body = request.body
         await request.get_data()
         if isinstance(body, DrainedBody) and body.too_long:
-            raise Problem(413, "body-too-large", f"a body has at most {MAX_BODY} bytes", headers={"Connection": "close"})
+            raise Problem(413, "body-too-large", f"a body has at most {body.most} bytes", headers={"Connection": "close"})
+        if isinstance(body, DrainedBody) and body.no_room:
+            raise unavailable("too many long bodies are being read at this moment")
         if hub.settings.try_out:
             _refuse_proxies()
 
@@ -145,7 +127,9 @@ def _view(hub: Hub, row: Route) -> Callable[..., Awaitable[Response]]:
             raise not_found()  # PostgreSQL stores no NUL, so nothing is called that
         query = decode_query(request.query_string, row.query)
         body: Any = None
-        if row.body is not None:
+        if row.takes:
+            body = take_upload(await _body(), request.headers.get("Content-Type", ""), row.takes)
+        elif row.body is not None:
             raw = await _body()
             absent = not raw and row.body_optional
             body = row.body() if absent else decode_body(raw, request.headers.get("Content-Type", ""), row.body)
@@ -161,6 +145,8 @@ def _view(hub: Hub, row: Route) -> Callable[..., Awaitable[Response]]:
             answer = await row.handler(call)
         if isinstance(answer, Document):
             return Response(answer.content, 200, dict(answer.headers), content_type=answer.media_type)
+        if isinstance(answer, Stream):
+            return stream_response(answer)
         content = b"" if answer.body is None else _encoder.encode(answer.body)
         return Response(content, answer.status, dict(answer.headers), content_type="application/json")
 

@@ -22,7 +22,7 @@ _CAUSES: Final = {
     404: "there is no such resource in this tenant",
     408: "the request did not arrive in time",
     413: "the body is too large",
-    415: "the body is not declared as application/json",
+    415: "the body is not declared as a media type that is taken here",
     422: "the input is not acceptable; `errors` names the fields",
     500: "a fault on the server's side; `instance` identifies it in the logs",
     503: "the database is not available at this moment",
@@ -77,7 +77,7 @@ class _Schemas:
     def __init__(self, routes: list[Route]) -> None:
         types: list[Any] = [ProblemDetails]
         for row in routes:
-            types += [row.query, *([row.body] if row.body is not None else []), *filter(None, row.answers.values())]
+            types += [row.query, *row.bodies.values(), *filter(None, row.answers.values())]
         self._types = list(dict.fromkeys(types))
         found, components = msgspec.json.schema_components(self._types, ref_template=_REF)
         self._refs = [_portable(schema) for schema in found]
@@ -142,8 +142,8 @@ def _operation(row: Route, schemas: _Schemas) -> dict[str, Any]:
         "responses": {str(status): response for status, response in sorted(_responses(row, schemas).items())},
         "security": [] if row.permission is None else [{"bearer": []}, {"apiKey": []}],
     }
-    if row.body is not None:
-        content = {"application/json": {"schema": schemas.of(row.body)}}
+    if row.bodies:
+        content = {media_type: {"schema": schemas.of(kind)} for media_type, kind in row.bodies.items()}
         operation["requestBody"] = {"required": not row.body_optional, "content": content}
     return operation
 
@@ -189,6 +189,6 @@ def _usual_problems(row: Route) -> dict[int, str]:
         statuses += [400, 401, 403]
     if row.parameters:
         statuses.append(404)
-    if row.body is not None:
+    if row.bodies:
         statuses += [400, 415]
     return {status: _CAUSES[status] for status in statuses}

@@ -41,6 +41,7 @@ async def run_hub(services: HubServices, shutdown: trio.Event, *, task_status: t
     async with trio.open_nursery() as beside:
         beside.start_soon(hub.limits.run)
         beside.start_soon(hub.commands.run)
+        beside.start_soon(hub.external_authorization.run)
         await _keep_serving(services, make_app(hub, all_routes()), listeners, shutdown)
         beside.cancel_scope.cancel(reason="shutdown")
 

@@ -3,25 +3,48 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from csms.accounts import HashWorkers, UserPasswords
+from csms.billing.final import FinalBilling
 from csms.bus import Bus
 from csms.clock import Clock, Ids
 from csms.commands import CommandService
 from csms.credentials import StationPasswords
+from csms.external_authorization.sealing import Sealer
 from csms.health import HealthRegistry
 from csms.limits import SharedLimits
+from csms.payments.providers import built_in
+from csms.payments.service import PaymentService
+from csms.qr_tokens import QrCodes
 from csms.quarantine import QuarantineService
-from csms.secret import API_KEY_HASH, CURSOR_SIGNING, JWT_SIGNING, REFRESH_TOKEN_HASH, RootSecret
+from csms.secret import (
+    API_KEY_HASH,
+    CURSOR_SIGNING,
+    EXTERNAL_AUTHORIZATION_SECRETS,
+    JWT_SIGNING,
+    PAYMENT_METHODS,
+    QR_TOKENS,
+    REFRESH_TOKEN_HASH,
+    RootSecret,
+)
 from csms.sessions import SessionService
 from csms.settings import Settings
+from csms.statements.service import StatementService
 from csms.store import Store
 from csms.tenants import TenantDirectory
 from hub.api.cursors import Cursors
+from hub.api.export_slots import ExportSlots
+from hub.api.workers import Workers
 from hub.auth.access_tokens import AccessTokens
 from hub.auth.api_keys import ApiKeys
 from hub.auth.caller import Authenticator
 from hub.auth.sign_in import SignIn
+from hub.external_authorization.client import ThirdPartyClient
+from hub.external_authorization.service import ExternalAuthorizationService
+
+QR_TOKENS_PER_MINUTE: Final = 300
+"""Of one tenant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +75,8 @@ class Hub:
         self.station_passwords = services.passwords
         self.health = services.health
         self.hash_workers = HashWorkers()
+        self.workers = Workers()
+        self.export_slots = ExportSlots()
         self.user_passwords = UserPasswords(self.hash_workers)
         self.cursors = Cursors(services.secret.derive(CURSOR_SIGNING))
         self.api_keys = ApiKeys(services.secret.derive(API_KEY_HASH), services.ids)
@@ -67,6 +92,29 @@ class Hub:
             services.ids,
             services.secret.derive(REFRESH_TOKEN_HASH),
         )
+        self.external_sealer = Sealer(services.secret.derive(EXTERNAL_AUTHORIZATION_SECRETS), services.ids)
+        self.external_authorization = ExternalAuthorizationService(
+            services.store.hub,
+            services.bus,
+            services.tenants,
+            self.external_sealer,
+            services.clock,
+            services.ids,
+            ThirdPartyClient(services.clock, private=services.settings.outgoing_private),
+        )
+        self.external_trials = self.limits.limit("external_trials", 10, 60.0)
+        self.qr_codes = QrCodes(services.secret.derive(QR_TOKENS))
+        self.qr_issuing = self.limits.limit("qr_tokens", QR_TOKENS_PER_MINUTE, 60.0)
         self.quarantine = QuarantineService(services.store.hub, services.bus, services.ids)
         self.sessions = SessionService(services.store.hub, services.clock, services.ids)
+        self.billing = FinalBilling(services.store.hub, services.clock, services.ids)
+        self.statements = StatementService(services.store.hub, services.clock, services.ids)
         self.commands = CommandService(services.store.hub, services.bus, services.clock, services.ids)
+        self.payments = PaymentService(
+            services.store.hub,
+            self.commands,
+            services.clock,
+            services.ids,
+            built_in(services.store.hub),
+            Sealer(services.secret.derive(PAYMENT_METHODS), services.ids),
+        )

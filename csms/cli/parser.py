@@ -97,6 +97,7 @@ def make_parser(arguments: list[str]) -> argparse.ArgumentParser:
         "not run. For example: csms database pg_dump -Fc -f csms.dump",
     )
     client.add_argument("program", nargs=argparse.REMAINDER, metavar="PROGRAM ...", help="the program and its arguments")
+    _export(commands, arguments)
     simulate = _command(
         commands,
         "simulate",
@@ -133,6 +134,39 @@ def make_parser(arguments: list[str]) -> argparse.ArgumentParser:
     set_password.add_argument("--tenant", default="default", help="the tenant he belongs to (default: %(default)s)")
     set_password.add_argument("--generate", action="store_true", help="make a password up and print it")
     return parser
+
+
+def _export(commands: argparse._SubParsersAction[argparse.ArgumentParser], arguments: list[str]) -> None:
+    export = _command(
+        commands,
+        "export",
+        "csms.cli.export:export",
+        "write charge detail records or sessions to a file",
+        "Write the charge detail records of the sessions that ended in a time, or the sessions that started in it, one row for "
+        "each. Works also while csms runs.",
+    )
+    if "export" not in arguments:
+        return
+    moment = import_module("csms.cli.export").moment
+    export.add_argument("what", choices=("cdrs", "sessions"), help="what to write")
+    export.add_argument(
+        "--from",
+        dest="begin",
+        type=moment,
+        metavar="TIME",
+        help="from then on: a date in the tenant's time zone, or a time with offset",
+    )
+    export.add_argument("--to", dest="end", type=moment, metavar="TIME", help="until then, exclusive")
+    export.add_argument(
+        "--format",
+        choices=("csv", "json", "jsonl", "parquet"),
+        default="csv",
+        help="jsonl: an object a line (default: %(default)s)",
+    )
+    export.add_argument(
+        "--output", required=True, metavar="FILE", help="the file, which gets its name when it is complete; - is standard output"
+    )
+    export.add_argument("--tenant", default="default", help="whose (default: %(default)s)")
 
 
 def _schemas(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -25,6 +25,7 @@ from csms.bus.local import LocalBus
 from csms.cli.database import OpenDatabase, load_secret, open_database, require_database_url, secret_path
 from csms.cli.failure import CommandError
 from csms.cli.fleet import BEYOND_DRAIN_S, GatewayFleet
+from csms.cli.followers import start_followers
 from csms.cli.lifeline import stop_with_launcher, tell_ready
 from csms.cli.metrics_server import metrics_server
 from csms.cli.parts import Part, Parts, PartsFailed, Run
@@ -35,14 +36,13 @@ from csms.clock import SystemClock, SystemIds
 from csms.credentials import StationPasswords
 from csms.health import HealthRegistry
 from csms.ledger import Ledger
-from csms.outbox import OutboxReader, Poker
-from csms.outbox.file_sink import FileSink
-from csms.secret import STATION_PASSWORD_PEPPER, TRANSACTION_ID_PERMUTATION, RootSecret
+from csms.outbox import Poker
+from csms.qr_tokens import QrCodes
+from csms.secret import QR_TOKENS, STATION_PASSWORD_PEPPER, TRANSACTION_ID_PERMUTATION, RootSecret
 from csms.settings import Settings
 from csms.store import check_schema, migrate, open_store
 from csms.store.ledger_transaction import PostgresLedgerStore
 from csms.store.maintenance import maintain
-from csms.store.outbox import OutboxStore
 from csms.store.tenants import keep_fresh, refresh_tenants
 from csms.tenants import TenantDirectory
 
@@ -155,11 +155,8 @@ async def _run_on(database: OpenDatabase, command: Command, settings: Settings, 
                 )
             )
             infrastructure.start_soon(services.poker.run)
-            if command.has_hub and settings.event_file is not None:
-                sink = FileSink(settings.event_file, most_bytes=settings.event_file_mb * 1_000_000, keep=settings.event_file_keep)
-                outbox = OutboxStore(services.store.gateway)
-                reader = OutboxReader(sink, outbox, services.bus, services.health, services.process_id)
-                infrastructure.start_soon(reader.run)
+            if command.has_hub:
+                start_followers(infrastructure, services, settings)
             if database.embedded is not None:
                 infrastructure.start_soon(look_after_server, database.embedded, services.health)
 
@@ -218,6 +215,7 @@ async def _open_services(
                 clock,
                 ids,
                 transaction_id_key=secret.derive(TRANSACTION_ID_PERMUTATION),
+                qr_codes=QrCodes(secret.derive(QR_TOKENS)),
                 linger_s=settings.ledger_linger_ms / 1000,
                 batch_size=settings.ledger_batch,
                 queue_bound=settings.ledger_queue,

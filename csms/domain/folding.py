@@ -21,6 +21,7 @@ from csms.domain.metering import Reading
 from csms.domain.operations import RecordTransactionEvent, StartTransaction, StopTransaction
 from csms.domain.session_state import SessionState
 from csms.domain.times import EARLIEST
+from csms.domain.token_identity import canonical
 
 START_SEQ: Final = 0
 STOP_SEQ: Final = 1
@@ -160,10 +161,11 @@ def _stop_has_come(session: SessionState) -> None:
 
 
 def _fold_token(session: SessionState, id_token: str, token_type: str | None, decision: Decision) -> None:
-    session.id_token = id_token
+    session.id_token = canonical(id_token, token_type)
     session.id_token_type = token_type
     session.group_id_token = decision.group_id_token
     session.authorization_status = decision.status
+    session.authorization_reason = decision.reason
     if not decision.accepted:
         # energy flowed all the same: the session is kept and marked (design 3.2)
         session.flag("unauthorized")

@@ -7,12 +7,14 @@ which the version module makes the answer. Operations know nothing of OCPP versi
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
 
 from csms.domain.decisions import Decision
+from csms.domain.external import ExternalVerdict
 from csms.domain.metering import Reading
 from csms.domain.tolerance import Relaxation
 
@@ -153,10 +155,15 @@ class ReportConnectorStatus(Operation, kw_only=True):
 
 
 class Authorize(Operation, kw_only=True):
-    """May this token charge here? `token_type` None: any type (OCPP 1.6 names none). Outcome: `Decision`."""
+    """May this token charge here? `token_type` None: any type (OCPP 1.6 names none). Outcome: `Decision`.
+
+    Here and in the operations below: `external`: what a third party says about the token, or the fallback in its place; None:
+    nobody was asked.
+    """
 
     id_token: str
     token_type: str | None = None
+    external: ExternalVerdict | None = None
 
 
 class StartTransaction(Operation, kw_only=True):
@@ -175,6 +182,7 @@ class StartTransaction(Operation, kw_only=True):
     suspect: bool = False
     clock_skew: bool = False
     replayed: bool = False
+    external: ExternalVerdict | None = None
 
 
 class Started(msgspec.Struct):
@@ -196,6 +204,7 @@ class StopTransaction(Operation, kw_only=True):
     suspect: bool = False
     clock_skew: bool = False
     replayed: bool = False
+    external: ExternalVerdict | None = None
 
 
 class Stopped(msgspec.Struct):
@@ -251,12 +260,15 @@ class RecordTransactionEvent(Operation, kw_only=True):
     suspect: bool = False
     clock_skew: bool = False
     replayed: bool = False
+    external: ExternalVerdict | None = None
 
 
 class EventRecorded(msgspec.Struct):
-    """`decision` only if the event had an id token (rule Y3)."""
+    """`decision` only if the event had an id token (rule Y3). `total_cost`: what an ended session has cost, with VAT; None: not
+    known, which does not mean free (rule Y11)."""
 
     decision: Decision | None
+    total_cost: Decimal | None = None
 
 
 class RecordStationEvent(Operation, kw_only=True):

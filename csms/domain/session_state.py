@@ -26,6 +26,7 @@ class SessionState(msgspec.Struct):
     id_token_seq: int | None = None
     group_id_token: str | None = None
     authorization_status: str | None = None
+    authorization_reason: str | None = None
     start_key: bytes | None = None
     start_time: datetime | None = None
     start_time_text: str | None = None

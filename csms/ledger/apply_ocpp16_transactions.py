@@ -13,14 +13,15 @@ from csms.domain.folding import START_SEQ, STOP_SEQ, fold_start, fold_stop, supe
 from csms.domain.metering import Reading
 from csms.domain.operations import Orphaned, Started, StartTransaction, Stopped, StopTransaction
 from csms.domain.session_state import SessionState
-from csms.domain.times import CLOCKLESS_BEFORE
-from csms.ledger.apply_tokens import TokenQuestion, decide_tokens
+from csms.domain.times import CLOCKLESS_BEFORE, is_live
+from csms.ledger.apply_tokens import decide_tokens
 from csms.ledger.context import BatchContext
 from csms.ledger.encoding import encode
 from csms.ledger.orphans import keep_orphan, match_unanswered
 from csms.ledger.port import LedgerTransaction
 from csms.ledger.rows import EventRow, SampleRow
 from csms.ledger.session_events import publish_ended, publish_started
+from csms.ledger.weighing import TokenQuestion
 
 
 class _StartAnswer(msgspec.Struct):
@@ -69,7 +70,11 @@ def _stored_answer(event: EventRow) -> Started:
 
 def _past_answer(session: SessionState) -> Started:
     """What was answered as far as the session knows it: its events are past their retention."""
-    decision = {"status": session.authorization_status or "Unknown", "group_id_token": session.group_id_token}
+    decision = {
+        "status": session.authorization_status or "Unknown",
+        "group_id_token": session.group_id_token,
+        "reason": session.authorization_reason,
+    }
     return Started(int(session.transaction_ref), msgspec.convert(decision, Decision))
 
 
@@ -80,24 +85,37 @@ def _is_new_of_clockless(session: SessionState, op: StartTransaction) -> bool:
 
 
 async def _begin(tx: LedgerTransaction, context: BatchContext, ops: Sequence[StartTransaction]) -> list[Started]:
+    session_ids = [context.ids.uuid7() for _ in ops]
     decisions = await decide_tokens(
         tx,
         context,
-        [TokenQuestion(op.tenant_id, op.station_id, op.id_token, None, True, op.evse_id) for op in ops],
+        [
+            TokenQuestion(
+                op.tenant_id,
+                op.station_id,
+                op.id_token,
+                None,
+                "begin",
+                True,
+                op.evse_id,
+                session_id=session_id,
+                external=op.external,
+                live=is_live(op.time, context.now) and not op.replayed,
+            )
+            for op, session_id in zip(ops, session_ids, strict=True)
+        ],
     )
     open_sessions = await tx.open_sessions({(op.tenant_id, op.station_id) for op in ops})
     transaction_ids = await context.transaction_ids.take(tx, len(ops))
     superseded: list[SessionState] = []
     sessions: list[SessionState] = []
-    for op, decision, transaction_id in zip(ops, decisions, transaction_ids, strict=True):
+    for op, session_id, decision, transaction_id in zip(ops, session_ids, decisions, transaction_ids, strict=True):
         for other in open_sessions.get((op.tenant_id, op.station_id), ()):
             if other.connector_id == op.connector_id:
                 supersede(other)
                 superseded.append(other)
                 publish_ended(context, other)
-        session = SessionState(
-            op.tenant_id, context.ids.uuid7(), op.station_id, "ocpp1.6", str(transaction_id), start_key=start_key(op)
-        )
+        session = SessionState(op.tenant_id, session_id, op.station_id, "ocpp1.6", str(transaction_id), start_key=start_key(op))
         fold_start(session, op, decision)
         if op.replayed:
             session.flag("replayed")
@@ -154,7 +172,19 @@ async def stop(tx: LedgerTransaction, context: BatchContext, ops: Sequence[StopT
         await decide_tokens(
             tx,
             context,
-            [TokenQuestion(op.tenant_id, op.station_id, op.id_token, None) for op in ops if op.id_token is not None],
+            [
+                TokenQuestion(
+                    op.tenant_id,
+                    op.station_id,
+                    op.id_token,
+                    None,
+                    "go_on",
+                    session_id=None if session is None else session.session_id,
+                    external=op.external,
+                )
+                for op, session in zip(ops, found, strict=True)
+                if op.id_token is not None
+            ],
         )
     )
     changed = []

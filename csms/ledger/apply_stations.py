@@ -20,6 +20,7 @@ from csms.domain.operations import (
 from csms.ledger import apply_reconciliation
 from csms.ledger.context import BatchContext
 from csms.ledger.port import LedgerTransaction
+from csms.ledger.rows import StateRow
 
 _REGISTRATION: Final[dict[str, Registration]] = {"accept": "accepted", "pending": "pending", "reject": "rejected"}
 
@@ -28,6 +29,8 @@ OFFLINE_AFTER: Final = timedelta(seconds=30)
 OFFLINE_AT_ONCE: Final = 1_000
 
 RETRY_INTERVAL_S: Final = 60
+_CHARGING_STATES: Final = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE", "Finishing"})
+"""States of an OCPP 1.6 connector that tell whether its vehicle asks for power."""
 """How long a station that is not accepted waits before its next BootNotification."""
 
 
@@ -121,6 +124,13 @@ async def boot(tx: LedgerTransaction, context: BatchContext, ops: Sequence[BootS
 async def report_status(tx: LedgerTransaction, context: BatchContext, ops: Sequence[ReportConnectorStatus]) -> list[None]:
     await tx.set_connector_status(ops)
     await apply_reconciliation.connectors_told(tx, context, ops)
+    states = [
+        StateRow(op.tenant_id, op.station_id, op.connector_id, context.now if op.time is None else op.time.ts, op.status)
+        for op in ops
+        if op.connector_id and op.status in _CHARGING_STATES and (op.time is None or op.time.ts is not None)
+    ]
+    if states:
+        await tx.note_states(states)
     for op in ops:
         context.publish(
             "station.status",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from uuid import UUID
 
 import msgspec
@@ -13,16 +14,19 @@ from csms.domain.folding import begins_new_incarnation, fold_event
 from csms.domain.operations import EventRecorded, RecordTransactionEvent
 from csms.domain.session_state import SessionState
 from csms.domain.times import is_live
-from csms.ledger.apply_tokens import TokenQuestion, decide_tokens
+from csms.ledger.apply_costs import final_costs
+from csms.ledger.apply_tokens import decide_tokens
 from csms.ledger.context import RESUMPTION, BatchContext
 from csms.ledger.encoding import encode
 from csms.ledger.port import LedgerTransaction, RefKey
 from csms.ledger.rows import EventRow, SampleRow
 from csms.ledger.session_events import publish_ended, publish_started, publish_updated
+from csms.ledger.weighing import TokenQuestion
 
 
 class _Answer(msgspec.Struct, omit_defaults=True):
     decision: Decision | None = None
+    total_cost: Decimal | None = None
 
 
 def event_digest(op: RecordTransactionEvent) -> bytes:
@@ -43,39 +47,26 @@ async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Rec
         if same is None:
             fresh.append(index)
         else:
-            outcomes[index] = EventRecorded(msgspec.json.decode(same.answer, type=_Answer).decision)
+            told = msgspec.json.decode(same.answer, type=_Answer)
+            outcomes[index] = EventRecorded(told.decision, told.total_cost)
 
-    with_token = [ops[index] for index in fresh if ops[index].id_token is not None]
-    decisions = iter(
-        await decide_tokens(
-            tx,
-            context,
-            [
-                TokenQuestion(
-                    op.tenant_id,
-                    op.station_id,
-                    op.id_token or "",
-                    op.token_type,
-                    op.type == "Started",
-                    op.evse_id,
-                    op.transaction_ref,
-                )
-                for op in with_token
-            ],
-        )
-    )
+    new_ids = {index: context.ids.uuid7() for index in fresh if _makes_session(sessions, ops[index])}
+    with_token = [index for index in fresh if ops[index].id_token is not None]
+    questions = [_question(context, ops[index], sessions, new_ids.get(index)) for index in with_token]
+    decisions = iter(await decide_tokens(tx, context, questions))
     created: list[SessionState] = []
     changed: list[SessionState] = []
     resumed: list[SessionState] = []
+    ended: dict[int, tuple[RecordTransactionEvent, SessionState, EventRow]] = {}
     for index in fresh:
         op = ops[index]
         decision = next(decisions) if op.id_token is not None else None
         session = sessions.get((op.tenant_id, op.station_id, op.transaction_ref))
         events = [] if session is None else stored.get((session.tenant_id, session.session_id, op.seq_no), [])
-        if session is None or begins_new_incarnation(session, op):
+        if session is None or index in new_ids:
             incarnation = 0 if session is None else session.incarnation + 1
             session = SessionState(
-                op.tenant_id, context.ids.uuid7(), op.station_id, op.ocpp_version, op.transaction_ref, incarnation=incarnation
+                op.tenant_id, new_ids[index], op.station_id, op.ocpp_version, op.transaction_ref, incarnation=incarnation
             )
             if incarnation:
                 session.flag("reused_id")
@@ -90,6 +81,13 @@ async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Rec
         if _is_resumed(context, op, session):
             resumed.append(session)
         outcomes[index] = EventRecorded(decision)
+        if op.type == "Ended" and not events:
+            ended[index] = (op, session, context.events[-1])
+    if ended:
+        costs = await final_costs(tx, context, [(op, session) for op, session, _ in ended.values()])
+        for index, (_, session, event) in ended.items():
+            cost = outcomes[index].total_cost = costs.get(session.session_id)
+            event.answer = encode(_Answer(outcomes[index].decision, cost))
     if created:
         linked = await tx.link_remote_starts(created)
         for session in created:
@@ -108,6 +106,34 @@ async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Rec
             for profile in profiles.get((session.tenant_id, session.session_id), ()):
                 context.order(session, "SetChargingProfile", profile, RESUMPTION)
     return [outcomes[index] for index in range(len(ops))]
+
+
+def _makes_session(sessions: Mapping[RefKey, SessionState], op: RecordTransactionEvent) -> bool:
+    session = sessions.get((op.tenant_id, op.station_id, op.transaction_ref))
+    return session is None or begins_new_incarnation(session, op)
+
+
+def _question(
+    context: BatchContext, op: RecordTransactionEvent, sessions: Mapping[RefKey, SessionState], new_id: UUID | None
+) -> TokenQuestion:
+    """The first token of a session is the one that it begins with, whatever event it comes in; the cable may have been there
+    before the card."""
+    session = sessions.get((op.tenant_id, op.station_id, op.transaction_ref))
+    session_id = new_id or (None if session is None else session.session_id)
+    begins = new_id is not None or session is None or session.id_token is None
+    return TokenQuestion(
+        op.tenant_id,
+        op.station_id,
+        op.id_token or "",
+        op.token_type,
+        "begin" if begins else "go_on",
+        op.type == "Started" or (begins and op.type == "Updated"),
+        op.evse_id if op.evse_id is not None or session is None or new_id is not None else session.evse_id,
+        op.transaction_ref,
+        session_id,
+        op.external,
+        is_live(op.time, context.now) and not op.replayed,
+    )
 
 
 async def _locked_sessions(

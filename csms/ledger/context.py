@@ -19,6 +19,7 @@ from csms.ledger.encoding import encode
 from csms.ledger.known_sessions import KnownSessions
 from csms.ledger.metrics import QUARANTINE_FULL
 from csms.ledger.port import LedgerTransaction, RefKey, SessionKey, StationKey
+from csms.ledger.refusals import Refusal, Refusals
 from csms.ledger.rows import (
     EventRow,
     MeterUpdate,
@@ -31,6 +32,7 @@ from csms.ledger.rows import (
     StationSampleRow,
 )
 from csms.ledger.transaction_ids import TransactionIdPool
+from csms.qr_tokens import QrCodes
 from csms.tenants import TenantDirectory
 
 log = structlog.get_logger()
@@ -57,9 +59,16 @@ class BatchContext:
         known_sessions: KnownSessions,
         *,
         shared: bool = False,
+        refusals: Refusals | None = None,
+        qr_codes: QrCodes | None = None,
     ) -> None:
-        """`shared`: other processes serve stations on the same store."""
+        """`shared`: other processes serve stations on the same store. `refusals`: those that operators were told of lately.
+        `qr_codes`: tells codes of dynamic QR tokens that are not ours."""
         self.shared = shared
+        self.refusals = refusals or Refusals()
+        self.qr_codes = qr_codes
+        self.refused: set[Refusal] = set()
+        """What they are told of by this commit."""
         self.now = now
         self.ids = ids
         self.tenants = tenants

@@ -19,6 +19,7 @@ import trio
 
 from csms.clock import Clock, Ids
 from csms.domain.operations import (
+    Authorize,
     ClaimCommand,
     ConnectStation,
     DisconnectStation,
@@ -37,7 +38,9 @@ from csms.ledger.context import BatchContext
 from csms.ledger.known_sessions import KnownSessions
 from csms.ledger.metrics import BATCH_SIZE, COMMIT_SECONDS, POISONED, QUEUED, RETRIES
 from csms.ledger.port import LedgerStore, LedgerTransaction, RefKey, StationKey
+from csms.ledger.refusals import Refusal, Refusals
 from csms.ledger.transaction_ids import TransactionIdPool
+from csms.qr_tokens import QrCodes
 from csms.store import StoreUnavailable
 from csms.tenants import TenantDirectory
 
@@ -54,6 +57,10 @@ BUSY_RATE: Final = 50.0
 
 URGENT: Final = frozenset({ClaimCommand, FinishCommand})
 """Kinds that it does not linger with: somebody waits for his command, which takes both of them."""
+
+QUESTIONS: Final = frozenset({Authorize})
+"""Kinds that mostly write nothing, and that somebody waits for with a card in his hand: they have transactions of their own, which
+wait neither for company nor for those that write."""
 
 COMMIT_TIMEOUTS_S: Final = (15.0, 30.0, 60.0)
 """Seconds that a commit may take, by attempt; the last value also holds for later ones. The first is short because a database
@@ -93,6 +100,7 @@ class Ledger:
         ids: Ids,
         *,
         transaction_id_key: bytes,
+        qr_codes: QrCodes | None = None,
         linger_s: float = 0.02,
         batch_size: int = 400,
         queue_bound: int = 20_000,
@@ -108,6 +116,8 @@ class Ledger:
         self._ids = ids
         self._transaction_ids = TransactionIdPool(transaction_id_key)
         self._known_sessions = KnownSessions()
+        self._refusals = Refusals()
+        self._qr_codes = qr_codes
         self._linger_s = linger_s
         self._batch_size = batch_size
         self._queue_bound = queue_bound
@@ -115,13 +125,16 @@ class Ledger:
         self._committed = committed
         self._shared = shared
         self._ready: deque[_Pending] = deque()
+        self._questions: deque[_Pending] = deque()
         # a lane is here while an operation of it is ready or in flight; the deque holds those behind it
         self._lanes: dict[Lane, deque[_Pending]] = {}
         self._queued = 0
         self._in_flight = 0
+        self._questions_in_flight = 0
         self._oldest_in_flight: dict[int, float] = {}
         self._batch_number = 0
         self._wake = trio.Event()
+        self._asked = trio.Event()
         self._hurry = trio.Event()
         self._closing = False
         self._drained = trio.Event()
@@ -150,7 +163,6 @@ class Ledger:
         if behind is None:
             self._lanes[pending.lane] = deque()
             self._make_ready(pending)
-            self._wake.set()
         else:
             behind.append(pending)
 
@@ -204,13 +216,37 @@ class Ledger:
         with self._scope:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._watch)
+                nursery.start_soon(self._answer_questions, nursery)
                 task_status.started()
                 while True:
                     await self._wait_for_company()
                     batch = self._take()
                     if batch:
                         self._in_flight += 1
-                        nursery.start_soon(self._commit_batch, batch)
+                        nursery.start_soon(self._commit_writes, batch)
+
+    async def _answer_questions(self, nursery: trio.Nursery) -> None:
+        while True:
+            while not self._questions or self._questions_in_flight >= IN_FLIGHT:
+                self._asked = trio.Event()
+                await self._asked.wait()
+            batch = [self._questions.popleft() for _ in range(min(self._batch_size, len(self._questions)))]
+            self._questions_in_flight += 1
+            nursery.start_soon(self._commit_questions, batch)
+
+    async def _commit_writes(self, batch: list[_Pending]) -> None:
+        try:
+            await self._commit_batch(batch)
+        finally:
+            self._in_flight -= 1
+            self._wake.set()
+
+    async def _commit_questions(self, batch: list[_Pending]) -> None:
+        try:
+            await self._commit_batch(batch)
+        finally:
+            self._questions_in_flight -= 1
+            self._asked.set()
 
     async def _wait_for_company(self) -> None:
         while not self._ready or self._in_flight >= IN_FLIGHT:
@@ -224,7 +260,12 @@ class Ledger:
                     await self._hurry.wait()
 
     def _make_ready(self, pending: _Pending) -> None:
+        if type(pending.operation) in QUESTIONS:
+            self._questions.append(pending)
+            self._asked.set()
+            return
         self._ready.append(pending)
+        self._wake.set()
         if type(pending.operation) in URGENT:
             self._hurry.set()
 
@@ -249,13 +290,11 @@ class Ledger:
         try:
             outcomes = await self._write([p.operation for p in batch])
         finally:
-            self._in_flight -= 1
             del self._oldest_in_flight[number]
         COMMIT_SECONDS.observe(self._clock.monotonic() - started)
         BATCH_SIZE.observe(len(batch))
         for pending, outcome in zip(batch, outcomes, strict=True):
             self._finish(pending, outcome)
-        self._wake.set()
         if self._committed is not None:
             self._committed()
 
@@ -309,24 +348,34 @@ class Ledger:
 
     async def _transaction(self, operations: Sequence[Operation], timeout: float) -> list[Any]:
         looked_up: dict[RefKey, UUID] = {}
+        refused: set[Refusal] = set()
 
         async def work(transaction: LedgerTransaction) -> list[Any]:
-            nonlocal looked_up
+            nonlocal looked_up, refused
             context = BatchContext(
-                self._clock.now(), self._ids, self._tenants, self._transaction_ids, self._known_sessions, shared=self._shared
+                self._clock.now(),
+                self._ids,
+                self._tenants,
+                self._transaction_ids,
+                self._known_sessions,
+                shared=self._shared,
+                refusals=self._refusals,
+                qr_codes=self._qr_codes,
             )
-            looked_up = context.looked_up_sessions
+            looked_up, refused = context.looked_up_sessions, context.refused
             return await apply_batch(transaction, context, operations)
 
         outcomes = await self._store.transact(work, timeout=timeout)
         self._known_sessions.forget(_began_anew(operations, outcomes))
         self._known_sessions.learn(looked_up)
+        self._refusals.learn(refused, self._clock.now())
         return outcomes
 
     async def _watch(self) -> None:
         """Tell the truth about the store: a commit that hangs counts as failing, and an idle ledger asks by itself."""
         while True:
-            oldest = min([*self._oldest_in_flight.values(), *([self._ready[0].since] if self._ready else [])], default=None)
+            waiting = [queue[0].since for queue in (self._ready, self._questions) if queue]
+            oldest = min([*self._oldest_in_flight.values(), *waiting], default=None)
             QUEUED.set(self._queued)
             if oldest is None:
                 await self._probe()

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from csms.domain.operations import Operation
 from csms.domain.session_state import SessionState
+from csms.domain.token_identity import lookup_key
 from csms.ledger.context import BatchContext
 from csms.ledger.encoding import encode
 from csms.ledger.rows import QuarantineRow, StationEventRow
@@ -21,7 +22,7 @@ def match_unanswered(
         s
         for s in candidates
         if (connector_id is None or s.connector_id == connector_id)
-        and (id_token is None or (s.id_token or "").lower() == id_token.lower())
+        and (id_token is None or (s.id_token or "").lower() == lookup_key(id_token, None))
         and (at is None or s.start_time is None or s.start_time <= at)
     ]
     return fitting[0] if len(fitting) == 1 else None

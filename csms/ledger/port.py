@@ -23,6 +23,7 @@ from csms.domain.operations import (
     SeenStation,
     StoreDeviceReport,
 )
+from csms.domain.restrictions import Place
 from csms.domain.session_state import SessionState
 from csms.domain.tolerance import Relaxation
 from csms.ledger.rows import (
@@ -33,17 +34,23 @@ from csms.ledger.rows import (
     GoneStation,
     Kept,
     MeterUpdate,
+    OpenSession,
     OutboxRow,
     OwnCommandRow,
     Presence,
+    PricedSession,
     QuarantineRow,
     RelaxationKey,
     SampleRow,
+    StateRow,
     StationEventRow,
     StationRow,
     StationSampleRow,
     StoredEvent,
     TokenRow,
+    TokenUse,
+    Usage,
+    UsageQuestion,
 )
 
 T = TypeVar("T")
@@ -89,13 +96,17 @@ class LedgerTransaction(Protocol):
 
     # tokens
     async def load_tokens(self, keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], list[TokenRow]]:
-        """By (tenant, lower-cased token)."""
+        """By (tenant, look-up key)."""
         ...
 
-    async def open_token_sessions(
-        self, keys: Collection[tuple[int, str]]
-    ) -> dict[tuple[int, str], list[tuple[int, int | None, str]]]:
-        """(station, EVSE, transaction_ref) of the sessions that are open with a token and not stale (rule X4)."""
+    async def open_token_sessions(self, keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], list[OpenSession]]:
+        """Those that are open with a token, or with one that stands for it, and not stale (rule X4)."""
+        ...
+
+    async def token_usage(self, questions: Collection[UsageQuestion]) -> dict[UsageQuestion, Usage]: ...
+    async def places(self, keys: Collection[StationKey]) -> dict[StationKey, Place]: ...
+    async def use_tokens(self, uses: Sequence[TokenUse], now: datetime) -> set[TokenUse]:
+        """Those whose token was unused until now: of two sessions that use one token up exactly one is told."""
         ...
 
     async def add_unknown_tokens(self, tokens: Collection[tuple[int, str, str]]) -> None:
@@ -158,6 +169,14 @@ class LedgerTransaction(Protocol):
 
         Gives those with a register that brought something and moved nothing: their session has ended, or knows a later one.
         """
+        ...
+
+    async def note_states(self, rows: Sequence[StateRow]) -> None:
+        """Keep the states of OCPP 1.6 connectors with the sessions that run on them: their prices need them."""
+        ...
+
+    async def priced_sessions(self, keys: Collection[SessionKey], most_readings: int) -> dict[SessionKey, PricedSession]:
+        """Those that have a tariff, and no more than so many readings."""
         ...
 
     async def insert_station_samples(self, rows: Sequence[StationSampleRow]) -> None: ...

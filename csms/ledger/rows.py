@@ -9,8 +9,10 @@ from uuid import UUID
 
 import msgspec
 
+from csms.domain.known_tokens import KnownToken
 from csms.domain.metering import Reading
 from csms.domain.operations import SeenStation
+from csms.pricing.tariff import PriceSeries, Tariff
 
 
 class StationRow(msgspec.Struct):
@@ -46,15 +48,37 @@ class GoneStation(NamedTuple):
     since: datetime
 
 
-class TokenRow(msgspec.Struct, frozen=True):
+class OpenSession(NamedTuple):
+    """A session that is open with a token, or with one that stands for it."""
+
+    station_id: int
+    evse_id: int | None
+    transaction_ref: str
+    session_id: UUID
+
+
+class UsageQuestion(NamedTuple):
+    """What a token has used in the sessions that were first heard of at `since` or later."""
+
     tenant_id: int
-    id_token: str
-    type: str
-    status: str
-    valid_from: datetime | None
-    valid_until: datetime | None
-    group_id_token: str | None
-    retired: bool
+    token_key: str
+    since: datetime
+
+
+class Usage(NamedTuple):
+    """`sessions`: those that the token was accepted for. `amount`: what all of them cost so far, with VAT as far as it is known, in
+    the tenant's currency."""
+
+    sessions: int
+    amount: Decimal
+
+
+class TokenUse(NamedTuple):
+    """The session that uses a single-use token up."""
+
+    tenant_id: int
+    token_id: UUID
+    session_id: UUID
 
 
 class EventRow(msgspec.Struct):
@@ -180,6 +204,31 @@ class QuarantineRow(msgspec.Struct, gc=False):
 Kept = Literal["kept", "known", "dispensable", "refused", "refused_untold"]
 """What became of a message for the quarantine: there already (and counted there); not kept, because it was taken all the same and
 its share is full; or refused for lack of room; refused_untold: nobody was told of that for an hour."""
+
+TokenRow = KnownToken
+"""A token, with the groups above it and the token that it stands for."""
+
+
+class StateRow(NamedTuple):
+    """The state of a connector at a time."""
+
+    tenant_id: int
+    station_id: int
+    connector_id: int
+    time: datetime | None
+    status: str
+
+
+class PricedSession(msgspec.Struct, frozen=True):
+    """A session that has a tariff, with what is stored of how it used its station (csms.billing.session_usage)."""
+
+    tariff: Tariff
+    series: PriceSeries
+    time_zone: str
+    reserved_at: datetime | None
+    readings: list[Reading]
+    states: list[tuple[datetime, str]]
+
 
 ConnectorKey = tuple[int, int, int]
 """(tenant_id, station_id, connector_id)"""

@@ -24,6 +24,8 @@ class FileSink:
     """
 
     name = "file"
+    takes = None
+    chunk = 500
 
     def __init__(self, path: Path, *, most_bytes: int, keep: int) -> None:
         self._path = path

@@ -23,7 +23,8 @@ LEASE_S: Final = 15.0
 """How long after a process has died another one reads in its place."""
 PUBLISH_TIMEOUT_S: Final = 10.0
 """Below the lease: a sink that hangs is given up before somebody else may read."""
-CHUNK: Final = 500
+REST_S: Final = 60.0
+"""How often the position of a sink moves on that nothing came for."""
 POLL_S: Final = 1.0
 ALARM_AFTER_S: Final = 30.0
 """Age of an event that is not published, beyond which the health is degraded."""
@@ -37,12 +38,17 @@ class _Overtaken(Exception):
 class OutboxReader:
     """Reads for one sink in one process. Any number of processes may run one for the same sink."""
 
-    def __init__(self, sink: Sink, store: OutboxStore, bus: Bus, health: HealthRegistry, owner: UUID) -> None:
+    def __init__(
+        self, sink: Sink, store: OutboxStore, bus: Bus, health: HealthRegistry, owner: UUID, *, component: str = "outbox"
+    ) -> None:
+        """`component`: what the health of this reader is reported as."""
         self._sink = sink
         self._store = store
         self._bus = bus
         self._health = health
         self._owner = owner
+        self._component = component
+        self._rested_at = trio.current_time()
 
     async def run(self) -> None:
         """Runs until cancelled; the lease is given back then."""
@@ -63,7 +69,7 @@ class OutboxReader:
                 # taken or renewed at every turn: who reads knows how far the sink has come
                 position = await self._store.take_lease(self._sink.name, self._owner, LEASE_S)
                 if position is None:
-                    self._health.report("outbox", "ok", "another process reads")
+                    self._health.report(self._component, "ok", "another process reads")
                     await trio.sleep(LEASE_S / 3)
                     continue
                 position = await self._publish_all(position)
@@ -77,7 +83,7 @@ class OutboxReader:
                 if failures == 0:
                     log.warning("outbox.not_published", sink=self._sink.name, error=str(error))
                 metrics.FAILURES.labels(self._sink.name).inc()
-                self._health.report("outbox", "degraded", f"{self._sink.name}: {error}; the events wait in the database")
+                self._health.report(self._component, "degraded", f"{self._sink.name}: {error}; the events wait in the database")
                 # perhaps another process can reach it
                 await self._give_back()
                 await trio.sleep(_BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)])
@@ -88,30 +94,44 @@ class OutboxReader:
 
     async def _publish_all(self, position: EventPosition) -> EventPosition:
         """Publish what may be read; gives the new position. Raises _Overtaken, SinkUnavailable, StoreUnavailable."""
-        while found := await self._store.read(position, CHUNK):
+        while True:
+            found, end = await self._store.read(position, self._sink.chunk, self._sink.takes)
+            if not found:
+                return await self._rest(position, end)
             with trio.move_on_after(PUBLISH_TIMEOUT_S) as limit:
                 await self._sink.publish([event for _, event in found])
             if limit.cancelled_caught:
                 raise SinkUnavailable(f"took no events within {PUBLISH_TIMEOUT_S:.0f} s")
             position = found[-1][0]
-            if not await self._store.move(self._sink.name, self._owner, position, LEASE_S):
-                raise _Overtaken
+            await self._move(position)
             metrics.PUBLISHED.labels(self._sink.name).inc(len(found))
-            if len(found) < CHUNK:
-                break
-        return position
+            if len(found) < self._sink.chunk:
+                return position
+
+    async def _rest(self, position: EventPosition, end: EventPosition) -> EventPosition:
+        """Nothing came: move on past what others take now and then, so that it can be deleted."""
+        now = trio.current_time()
+        if now - self._rested_at < REST_S or end == position:
+            return position
+        self._rested_at = now
+        await self._move(end)
+        return end
+
+    async def _move(self, position: EventPosition) -> None:
+        if not await self._store.move(self._sink.name, self._owner, position, LEASE_S):
+            raise _Overtaken
 
     async def _tell(self, position: EventPosition) -> None:
-        backlog = await self._store.backlog(position)
+        backlog = await self._store.backlog(position, self._sink.takes)
         metrics.AGE.labels(self._sink.name).set(backlog.unread)
         metrics.HELD_BACK.set(backlog.held_back)
         if backlog.unread <= ALARM_AFTER_S:
-            self._health.report("outbox", "ok")
+            self._health.report(self._component, "ok")
         elif backlog.held_back >= backlog.unread:
             held = f"an open transaction in the database cluster has held events back for {backlog.held_back:.0f} s"
-            self._health.report("outbox", "degraded", f"{held} (see pg_stat_activity, backend_xid)")
+            self._health.report(self._component, "degraded", f"{held} (see pg_stat_activity, backend_xid)")
         else:
-            self._health.report("outbox", "degraded", f"{self._sink.name} is {backlog.unread:.0f} s behind")
+            self._health.report(self._component, "degraded", f"{self._sink.name} is {backlog.unread:.0f} s behind")
 
     async def _listen(self, pokes: trio.MemorySendChannel[None]) -> None:
         while True:

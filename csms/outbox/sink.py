@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from csms.store.queries.events import Event
@@ -18,6 +18,16 @@ class Sink(Protocol):
     @property
     def name(self) -> str:
         """Names the sink in the database, for ever: its position is kept under it."""
+        ...
+
+    @property
+    def takes(self) -> Collection[str] | None:
+        """The types of events that it takes; None: all."""
+        ...
+
+    @property
+    def chunk(self) -> int:
+        """How many events it takes at once."""
         ...
 
     async def publish(self, events: Sequence[Event]) -> None:

@@ -35,6 +35,12 @@ from schemas.ocpp16.firmware_management import (
     DiagnosticsStatusNotificationRequest,
     FirmwareStatusNotificationRequest,
 )
+from schemas.ocpp16.local_auth_list import (
+    GetLocalListVersionRequest,
+    GetLocalListVersionResponse,
+    SendLocalListRequest,
+    SendLocalListResponse,
+)
 from schemas.ocpp16.remote_trigger import TriggerMessageRequest, TriggerMessageResponse
 
 
@@ -97,6 +103,17 @@ def _clear_cache(orders: Orders, request: ClearCacheRequest) -> Reply:
     return ClearCacheResponse(status="Accepted"), None
 
 
+def _send_local_list(orders: Orders, request: SendLocalListRequest) -> Reply:
+    if not orders.configuration.switched_on("LocalAuthListEnabled"):
+        return SendLocalListResponse(status="NotSupported"), None
+    items = [(item.id_tag, item.id_tag_info) for item in request.local_authorization_list or ()]
+    return SendLocalListResponse(status=orders.local_list.update(request.list_version, request.update_type, items)), None
+
+
+def _get_local_list_version(orders: Orders, request: GetLocalListVersionRequest) -> Reply:
+    return GetLocalListVersionResponse(list_version=orders.local_list.version), None
+
+
 def _data_transfer(orders: Orders, request: DataTransferRequest) -> Reply:
     return DataTransferResponse(status="UnknownVendorId"), None
 
@@ -132,6 +149,8 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "GetConfiguration": command(GetConfigurationRequest, _get_configuration),
     "ChangeConfiguration": command(ChangeConfigurationRequest, _change_configuration),
     "ClearCache": command(ClearCacheRequest, _clear_cache),
+    "SendLocalList": command(SendLocalListRequest, _send_local_list),
+    "GetLocalListVersion": command(GetLocalListVersionRequest, _get_local_list_version),
     "DataTransfer": command(DataTransferRequest, _data_transfer),
     "TriggerMessage": command(TriggerMessageRequest, _trigger),
 }

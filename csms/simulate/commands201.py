@@ -26,6 +26,12 @@ from schemas.ocpp201.datatypes import (
     VariableType,
 )
 from schemas.ocpp201.firmware_management import FirmwareStatusNotificationRequest
+from schemas.ocpp201.local_auth_list import (
+    GetLocalListVersionRequest,
+    GetLocalListVersionResponse,
+    SendLocalListRequest,
+    SendLocalListResponse,
+)
 from schemas.ocpp201.provisioning import (
     GetBaseReportRequest,
     GetBaseReportResponse,
@@ -201,6 +207,19 @@ def _clear_cache(orders: Orders, request: ClearCacheRequest) -> Reply:
     return ClearCacheResponse(status="Accepted"), None
 
 
+def _send_local_list(orders: Orders, request: SendLocalListRequest) -> Reply:
+    if not orders.configuration.switched_on("LocalAuthListEnabled"):
+        return SendLocalListResponse(status="Failed"), None
+    items = [
+        (f"{item.id_token.id_token} {item.id_token.type}", item.id_token_info) for item in request.local_authorization_list or ()
+    ]
+    return SendLocalListResponse(status=orders.local_list.update(request.version_number, request.update_type, items)), None
+
+
+def _get_local_list_version(orders: Orders, request: GetLocalListVersionRequest) -> Reply:
+    return GetLocalListVersionResponse(version_number=orders.local_list.version), None
+
+
 def _data_transfer(orders: Orders, request: DataTransferRequest) -> Reply:
     return DataTransferResponse(status="UnknownVendorId"), None
 
@@ -217,5 +236,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "GetBaseReport": command(GetBaseReportRequest, _get_base_report),
     "TriggerMessage": command(TriggerMessageRequest, _trigger),
     "ClearCache": command(ClearCacheRequest, _clear_cache),
+    "SendLocalList": command(SendLocalListRequest, _send_local_list),
+    "GetLocalListVersion": command(GetLocalListVersionRequest, _get_local_list_version),
     "DataTransfer": command(DataTransferRequest, _data_transfer),
 }

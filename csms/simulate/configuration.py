@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from csms.simulate.local_list import MOST_ENTRIES, MOST_PER_MESSAGE
+
 
 @dataclass(slots=True)
 class Variable:
@@ -56,7 +58,15 @@ def _table(connectors: int, meter_interval: float, attempts: int, retry_interval
         Variable("AuthorizeRemoteTxRequests", "AuthCtrlr", "AuthorizeRemoteStart", "false", "boolean"),
         Variable("StopTransactionOnInvalidId", "TxCtrlr", "StopTxOnInvalidId", "true", "boolean"),
         Variable("StopTransactionOnEVSideDisconnect", "TxCtrlr", "StopTxOnEVSideDisconnect", "true", "boolean", readonly=True),
-        Variable("SupportedFeatureProfiles", None, None, "Core,RemoteTrigger", "string", readonly=True),
+        Variable("SupportedFeatureProfiles", None, None, "Core,LocalAuthListManagement,RemoteTrigger", "string", readonly=True),
+        Variable("LocalAuthListEnabled", "LocalAuthListCtrlr", "Enabled", "false", "boolean"),
+        Variable("LocalAuthListMaxLength", None, None, str(MOST_ENTRIES), "integer", readonly=True),
+        Variable(
+            "SendLocalListMaxLength", "LocalAuthListCtrlr", "ItemsPerMessage", str(MOST_PER_MESSAGE), "integer", readonly=True
+        ),
+        Variable(None, "LocalAuthListCtrlr", "BytesPerMessage", "16384", "integer", readonly=True),
+        Variable("LocalAuthorizeOffline", "AuthCtrlr", "LocalAuthorizeOffline", "false", "boolean"),
+        Variable("LocalPreAuthorize", "AuthCtrlr", "LocalPreAuthorize", "false", "boolean"),
         Variable(None, "ChargingStation", "AvailabilityState", "Available", "string", readonly=True),
         Variable(None, "ChargingStation", "Model", "Virtual", "string", readonly=True),
         Variable(None, "SecurityCtrlr", "SecurityProfile", "1", "integer", readonly=True),

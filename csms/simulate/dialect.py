@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from csms.simulate.configuration import Configuration
 from csms.simulate.link import Answer
+from csms.simulate.local_list import LocalList
 from csms.simulate.message import Message
 from csms.simulate.transaction import ConnectorState, Report, StopReason, Transaction
 from csms.simulate.vehicle import Sample
@@ -28,6 +29,7 @@ class Orders(Protocol):
 
     identity: str
     configuration: Configuration
+    local_list: LocalList
 
     def evse_ids(self) -> range: ...
 

@@ -17,6 +17,7 @@ from csms.simulate.configuration import Configuration
 from csms.simulate.connector import Connector
 from csms.simulate.dialect import BootReason, Dialect
 from csms.simulate.link import Answer, CallRefused, CallTimedOut, Link, LinkLost, LinkRefused, open_link
+from csms.simulate.local_list import LocalList
 from csms.simulate.message import Message
 from csms.simulate.options import SimulateOptions
 from csms.simulate.outbox import Entry, Outbox
@@ -50,6 +51,7 @@ class Station:
             attempts=options.attempts,
             retry_interval=options.retry_interval,
         )
+        self.local_list = LocalList()
         self._ids = ids
         self._chance = seeded(options.seed, number, "line")
         character = seeded(options.seed, number, "character")

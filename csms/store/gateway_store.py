@@ -8,6 +8,7 @@ from uuid import UUID
 
 from csms.store.command_records import CommandRecord, load_command, queued_for_process
 from csms.store.pool import Connection, Database
+from csms.store.queries.external_authorization import knows_token
 from csms.store.replay_records import ReplayError, ReplayRecord, claim_replays, finish_replay
 from csms.store.stations import StationRecord, find_station
 
@@ -35,6 +36,10 @@ class GatewayStore(Protocol):
         """Store the answer and resolve the message, or store why it cannot be taken."""
         ...
 
+    async def knows_token(self, tenant_id: int, id_token: str, token_type: str | None) -> bool:
+        """Whether somebody has entered this token; `token_type` None: of any type."""
+        ...
+
 
 class PostgresGatewayStore:
     """`GatewayStore` on the gateway role's connections."""
@@ -60,3 +65,6 @@ class PostgresGatewayStore:
 
     async def finish_replay(self, record: ReplayRecord, outcome: bytes | ReplayError) -> None:
         await self._database.unit(lambda conn: finish_replay(conn, record, outcome))
+
+    async def knows_token(self, tenant_id: int, id_token: str, token_type: str | None) -> bool:
+        return await self._database.unit(lambda conn: knows_token(conn, tenant_id, id_token, token_type))

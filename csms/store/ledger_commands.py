@@ -160,8 +160,10 @@ class CommandStatements:
             "AND c.session_id IS NULL AND c.status IN ('sent', 'accepted') AND c.sent_at > now() - interval '15 min' "
             "AND CASE WHEN n.remote_start_id IS NOT NULL THEN c.reference = n.remote_start_id::text "
             # a domain command and a raw one name token and connector differently
-            "ELSE lower(coalesce(c.parameters ->> 'id_token', c.parameters ->> 'idTag', c.parameters #>> '{idToken,idToken}')) "
-            "= n.lower_token AND coalesce(c.parameters ->> 'connector_id', c.parameters ->> 'evse_id', "
+            "ELSE translate(lower(coalesce("
+            "c.parameters ->> 'id_token', c.parameters ->> 'idTag', c.parameters #>> '{idToken,idToken}')), '-*:', '') "
+            # a session has the one spelling of a contract, without separators
+            "= translate(n.lower_token, '-*:', '') AND coalesce(c.parameters ->> 'connector_id', c.parameters ->> 'evse_id', "
             "c.parameters ->> 'connectorId', c.parameters ->> 'evseId', n.evse_id::text) = n.evse_id::text END "
             # an id may come again: the newest command with it; a token is charged with in the order of its starts
             "ORDER BY n.session_id, CASE WHEN n.remote_start_id IS NULL THEN c.sent_at END, c.sent_at DESC) "

@@ -29,6 +29,7 @@ _TYPES: Final = {
     "id_token_seq": "int4",
     "group_id_token": "text",
     "authorization_status": "text",
+    "authorization_reason": "text",
     "start_key": "bytea",
     "start_time": "timestamptz",
     "start_time_text": "text",

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from csms.ledger.port import LedgerTransaction
 from csms.store.ledger_commands import CommandStatements
+from csms.store.ledger_costs import CostStatements
 from csms.store.ledger_notices import NoticeStatements
 from csms.store.ledger_quarantine import QuarantineStatements
 from csms.store.ledger_reconciliation import ReconciliationStatements
@@ -32,6 +33,7 @@ class PostgresLedgerTransaction(
     QuarantineStatements,
     RelaxationStatements,
     CommandStatements,
+    CostStatements,
 ):
     """One transaction of the ledger; lives as long as its unit of work."""
 

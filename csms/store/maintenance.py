@@ -46,6 +46,10 @@ COMMANDS_KEPT_DAYS: Final = 400
 """How long a command is kept: whoever asks what became of it, and who ordered it, asks within a year."""
 REFRESH_TOKENS_KEPT_DAYS: Final = 1
 """How long a refresh token is kept after it expired."""
+SINGLE_USE_TOKENS_KEPT_DAYS: Final = 30
+"""How long a dynamic QR token, or that of a payment, is kept after its time when nobody used it."""
+USED_TOKENS_KEPT_DAYS: Final = 400
+"""How long one that was used is: the sessions of a month are counted by it, and CDRs that are corrected name whose it was."""
 
 _CHUNK: Final = 5_000
 _TOLD: Final = 5
@@ -191,6 +195,7 @@ async def _prune(conn: Connection) -> bool:
         (prune_quarantine, QUARANTINE_KEPT_DAYS),
         (prune_commands, COMMANDS_KEPT_DAYS),
         (prune_refresh_tokens, REFRESH_TOKENS_KEPT_DAYS),
+        (prune_single_use_tokens, SINGLE_USE_TOKENS_KEPT_DAYS),
     ):
         while not pace.over:
             began = clock()
@@ -238,6 +243,19 @@ async def prune_commands(conn: Connection, days: int) -> int:
 async def prune_refresh_tokens(conn: Connection, days: int) -> int:
     """Delete refresh tokens that expired so long ago, at most one chunk; gives their number."""
     return await _delete(conn, "refresh_tokens", "expires_at < now() - make_interval(days => $1)", days)
+
+
+async def prune_single_use_tokens(conn: Connection, days: int) -> int:
+    """Delete tokens that were made for one session and are past their time, at most one chunk; gives their number."""
+    return await _delete(
+        conn,
+        "id_tokens",
+        "single_use AND kind IN ('dynamic_qr', 'temporary') AND valid_until < now() - make_interval(days => $1) "
+        f"AND (used_at IS NULL OR used_at < now() - make_interval(days => {USED_TOKENS_KEPT_DAYS})) "
+        "AND NOT EXISTS (SELECT FROM id_tokens c WHERE c.tenant_id = id_tokens.tenant_id "
+        "AND c.parent_token_id = id_tokens.token_id)",
+        days,
+    )
 
 
 async def _delete(conn: Connection, table: str, condition: str, days: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import msgspec
 from csms.store.pool import Connection, Database
 from csms.store.queries.events import Event, EventPosition
 
+_LAST_ID: Final = 2**63 - 1
 START: Final = EventPosition(0, 0)
 """Before everything that is stored."""
 
@@ -76,36 +78,52 @@ class OutboxStore:
 
         return await self._database.unit(work)
 
-    async def read(self, after: EventPosition, limit: int) -> list[tuple[EventPosition, Event]]:
-        """The events of all tenants behind `after`, as far as no open transaction can still write an earlier one."""
+    async def read(
+        self, after: EventPosition, limit: int, types: Collection[str] | None = None
+    ) -> tuple[list[tuple[EventPosition, Event]], EventPosition]:
+        """The events of all tenants behind `after`, as far as no open transaction can still write an earlier one; only those of
+        `types`, if given. Also up to where there are no others."""
+        wanted = _of_types(types)
 
-        async def work(conn: Connection) -> list[tuple[EventPosition, Event]]:
+        async def work(conn: Connection) -> tuple[list[tuple[EventPosition, Event]], EventPosition]:
+            horizon = await conn.fetchval("SELECT outbox_horizon()::text::bigint")
             rows = await conn.fetch(
                 "SELECT o.xid::text::bigint, o.id, o.event_id, o.type, o.version, t.slug, s.identity, o.session_id, "
                 "o.occurred_at, o.recorded_at, o.data FROM outbox o JOIN tenants t USING (tenant_id) "
                 "LEFT JOIN stations s USING (tenant_id, station_id) WHERE (o.xid, o.id) > ($1::bigint::text::xid8, $2) "
-                "AND o.xid < outbox_horizon() ORDER BY o.xid, o.id LIMIT $3",
+                f"AND o.xid < $4::bigint::text::xid8{wanted} ORDER BY o.xid, o.id LIMIT $3",
                 after.xid,
                 after.id,
                 limit,
+                horizon,
             )
-            return [(EventPosition(row[0], row[1]), _event(row)) for row in rows]
+            found = [(EventPosition(row[0], row[1]), _event(row)) for row in rows]
+            if len(found) == limit:
+                return found, found[-1][0]
+            return found, max(after, EventPosition(horizon - 1, _LAST_ID), key=lambda position: (position.xid, position.id))
 
         return await self._database.unit(work)
 
-    async def backlog(self, after: EventPosition) -> Backlog:
+    async def backlog(self, after: EventPosition, types: Collection[str] | None = None) -> Backlog:
+        wanted = _of_types(types)
+
         async def work(conn: Connection) -> Backlog:
             row = await conn.fetchrow(
                 "SELECT (SELECT extract(epoch FROM now() - o.recorded_at) FROM outbox o "
-                "WHERE (o.xid, o.id) > ($1::bigint::text::xid8, $2) ORDER BY o.xid, o.id LIMIT 1), "
+                f"WHERE (o.xid, o.id) > ($1::bigint::text::xid8, $2){wanted} ORDER BY o.xid, o.id LIMIT 1), "
                 "(SELECT extract(epoch FROM now() - o.recorded_at) FROM outbox o "
-                "WHERE o.xid >= outbox_horizon() ORDER BY o.xid, o.id LIMIT 1)",
+                f"WHERE o.xid >= outbox_horizon(){wanted} ORDER BY o.xid, o.id LIMIT 1)",
                 after.xid,
                 after.id,
             )
             return Backlog(*(0.0 if age is None else max(0.0, float(age)) for age in row or (None, None)))
 
         return await self._database.unit(work)
+
+
+def _of_types(types: Collection[str] | None) -> str:
+    """The condition written out, so that an index on just these types can serve it. The names are ours."""
+    return "" if types is None else f" AND o.type IN ({', '.join(repr(name) for name in sorted(types))})"
 
 
 def _event(row: Any) -> Event:

@@ -23,7 +23,7 @@ from csms.store.pool import Connection
 T = TypeVar("T")
 log = structlog.get_logger()
 
-PARTITIONED: Final = ("transaction_events", "samples")
+PARTITIONED: Final = ("transaction_events", "samples", "session_states")
 MONTHS_AHEAD: Final = 3
 LOCK_WAIT_MS: Final = 200
 """Less than PostgreSQL's deadlock_timeout, and nothing that a station notices."""

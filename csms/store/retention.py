@@ -24,7 +24,11 @@ log = structlog.get_logger()
 KeptDays = Mapping[int, int | None]
 """Days by tenant; None is for ever."""
 
-_COLUMNS: Final = {"transaction_events": "events_kept_days", "samples": "samples_kept_days"}
+_COLUMNS: Final = {
+    "transaction_events": "events_kept_days",
+    "samples": "samples_kept_days",
+    "session_states": "samples_kept_days",
+}
 _CHUNK_S: Final = 0.25
 """How long a chunk should take: its transaction holds back the readers of the outbox."""
 _SMALLEST_CHUNK, _FIRST_CHUNK, _LARGEST_CHUNK = 50, 1_000, 20_000

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import structlog
 import trio
 
 from csms.bus import Bus, BusUnavailable
 from csms.domain.tolerance import RuleSet
 from csms.store.pool import Connection, Database, StoreUnavailable
+from csms.store.queries.external_authorization import load_asking_rules
 from csms.store.queries.tolerance import load_rules
 from csms.tenants import TenantConfig, TenantDirectory
 
@@ -23,7 +25,8 @@ async def load_tenants(conn: Connection) -> list[TenantConfig]:
         "SELECT tenant_id, slug, onboarding, unknown_tokens, allow_unauthenticated, time_zone, currency, heartbeat_interval_s, "
         "validation, tolerance_version FROM tenants"
     )
-    return [TenantConfig(*row) for row in rows]
+    asking = await load_asking_rules(conn)
+    return [msgspec.structs.replace(TenantConfig(*row), external=asking.get(row[0])) for row in rows]
 
 
 async def refresh_tenants(db: Database, directory: TenantDirectory) -> None:

@@ -14,6 +14,7 @@ def id_token_info(decision: Decision) -> IdTokenInfoType:
         status=decision.status,
         cache_expiry_date_time=None if decision.expires_at is None else rfc3339(decision.expires_at),
         group_id_token=None if group is None else IdTokenType(id_token=group, type="Central"),
+        language1=decision.language,
     )
 
 

@@ -59,10 +59,12 @@ def handle(
 
 
 def _answer(outcome: EventRecorded) -> bytes:
-    if outcome.decision is None:
+    decision, total_cost = outcome.decision, outcome.total_cost
+    if decision is None and total_cost is None:
         return EMPTY
-    return encode(ocpp201.TransactionEventResponse(id_token_info=id_token_info(outcome.decision)))
+    info = None if decision is None else id_token_info(decision)
+    return encode(ocpp201.TransactionEventResponse(total_cost=total_cost, id_token_info=info))
 
 
-def _answer_unverified(_outcome: EventRecorded) -> bytes:
-    return encode(ocpp201.TransactionEventResponse(id_token_info=NOT_NEEDED))
+def _answer_unverified(outcome: EventRecorded) -> bytes:
+    return encode(ocpp201.TransactionEventResponse(total_cost=outcome.total_cost, id_token_info=NOT_NEEDED))

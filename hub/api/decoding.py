@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, Final, TypeVar
@@ -19,9 +20,18 @@ T = TypeVar("T")
 MAX_DEPTH: Final = 32
 MAX_QUERY: Final = 4096
 
+_anything: Final = msgspec.json.Decoder(float_hook=str)  # a Decimal may be of any size, a float may not
 _DATE: Final = re.compile(r"^\d{4}-\d\d-\d\d")
 _AT: Final = re.compile(r"^(?P<message>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 _NAMED_FIELD: Final = re.compile(r"^Object (?:missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A body that the handler reads by itself, of one of the media types that its route takes."""
+
+    content: bytes
+    media_type: str
 
 
 def decode_body(raw: bytes, content_type: str, into: type[T]) -> T:
@@ -41,6 +51,14 @@ def decode_body(raw: bytes, content_type: str, into: type[T]) -> T:
     for field, time in _times(body, ""):
         _check_time(time, field)
     return body
+
+
+def take_upload(raw: bytes, content_type: str, media_types: Collection[str]) -> Upload:
+    """The body as it is. Raises Problem 415 unless it is of one of the media types."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type not in media_types:
+        raise Problem(415, "unsupported-media-type", f"the body must be sent as {' or '.join(media_types)}")
+    return Upload(raw, media_type)
 
 
 def decode_query(raw: bytes, into: type[T]) -> T:
@@ -117,7 +135,7 @@ def _check_text(raw: bytes) -> None:
     """PostgreSQL stores no NUL, and nobody needs deep JSON: look closer only where a body could hold either."""
     if b"\\u0000" not in raw and raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
         return
-    _walk(msgspec.json.decode(raw), "", 1)
+    _walk(_anything.decode(raw), "", 1)
 
 
 def _walk(value: Any, path: str, depth: int) -> None:

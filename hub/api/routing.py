@@ -4,7 +4,7 @@ tenant isolation are made from the same rows."""
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
@@ -17,6 +17,9 @@ from hub.services import Hub
 
 Q = TypeVar("Q")
 B = TypeVar("B")
+
+MAX_BODY: Final = 1024 * 1024
+"""Bytes of a request body, where the route does not say otherwise."""
 
 _PARAMETER: Final = re.compile(r"\{([a-z_]+)\}")
 
@@ -40,6 +43,21 @@ class Document:
 
     content: bytes
     media_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A body that is made while it is sent, piece by piece as the client takes it, for at most `seconds`.
+
+    One that does not get to its end breaks the connection off, so that nobody takes a part for the whole. `ended` is called when
+    it is over, if it has begun.
+    """
+
+    parts: AsyncGenerator[bytes, None]
+    media_type: str
+    seconds: float
+    ended: Callable[[], None]
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -73,7 +91,7 @@ class Call(Generic[Q, B]):
             raise not_found() from None
 
 
-Handler = Callable[[Call[Q, B]], Awaitable[Answer | Document]]
+Handler = Callable[[Call[Q, B]], Awaitable[Answer | Document | Stream]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +100,8 @@ class Route:
 
     permission: None for the public ones. body: None when there is none. answers: status -> type (None: no content).
     problems: statuses beyond those that follow from the rest, with their cause. waits: the handler may wait long and
-    shields what must not be interrupted by itself. body_optional: no body at all means all defaults.
+    shields what must not be interrupted by itself. body_optional: no body at all means all defaults. takes: media type -> type,
+    of an Upload. most_bytes: of the body.
     """
 
     method: str
@@ -99,6 +118,13 @@ class Route:
     waits: bool
     media_type: str
     body_optional: bool
+    takes: Mapping[str, Any]
+    most_bytes: int
+
+    @property
+    def bodies(self) -> Mapping[str, Any]:
+        """Media type -> type of what the route takes; empty where it takes no body."""
+        return self.takes or ({} if self.body is None else {"application/json": self.body})
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -130,6 +156,8 @@ def route(
     waits: bool = False,
     media_type: str = "application/json",
     body_optional: bool = False,
+    takes: Mapping[str, Any] | None = None,
+    most_bytes: int = MAX_BODY,
 ) -> Route:
     """A row of the table; the types tie the handler to what it takes."""
     return Route(
@@ -147,4 +175,6 @@ def route(
         waits,
         media_type,
         body_optional,
+        takes or {},
+        most_bytes,
     )

@@ -8,31 +8,44 @@ from csms.store.queries.users import Role
 
 _VIEWER: Final = frozenset(
     {
+        "cdrs.read",
         "chargepoints.read",
         "commands.read",
         "events.read",
         "id_tokens.read",
         "locations.read",
         "me.read",
+        "payments.read",
         "sessions.read",
+        "statements.read",
+        "tariffs.read",
         "tenants.read",
     }
 )
 _OPERATOR: Final = _VIEWER | {
     "chargepoints.write",
     "commands.send",
+    "external_authorization.read",
+    "id_tokens.check",
     "id_tokens.write",
     "locations.write",
+    "offline_policy.write",
+    "payments.write",
     "quarantine.read",
     "quarantine.write",
     "sessions.force_stop",
     "sessions.resolve",
     "sessions.stop",
+    "tariffs.preview",
+    "tariffs.write",
     "tolerance_rules.read",
 }
 _TENANT_ADMIN: Final = _OPERATOR | {
     "api_keys.read",
     "api_keys.write",
+    "external_authorization.write",
+    "payments.configure",
+    "statements.write",
     "tenants.configure",
     "tolerance_rules.write",
     "users.read",

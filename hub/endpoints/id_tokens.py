@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from csms.domain.restrictions import Restrictions
 from csms.store import Connection
 from csms.store.queries import id_tokens as queries
-from csms.store.queries.id_tokens import IdToken, IdTokenFields, TokenStatus
-from hub.api.fields import Name, Time
+from csms.store.queries.id_tokens import NAMES, IdToken, IdTokenFields, ReferenceMissing, TokenFilter, TokenStatus, Whitelist
+from csms.store.queries.restriction_references import find_named
+from hub.api.fields import Name, Time, check_time_zone
 from hub.api.paging import NIL, Page, PageQuery, page, position
-from hub.api.problems import conflict, invalid, not_found
+from hub.api.problems import Problem, conflict, invalid, not_found
 from hub.api.routing import Answer, Call, NoQuery, route
 
 TokenText = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[\x20-\x7e]+\Z", description="As the station sends it")]
@@ -22,21 +23,53 @@ TokenText = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[\x20-\
 GroupText = Annotated[str, Meta(min_length=1, max_length=36, pattern=r"^[\x20-\x7e]+\Z", description="What a group is told as")]
 TokenType = Annotated[
     Literal["Central", "eMAID", "ISO14443", "ISO15693", "KeyCode", "Local", "MacAddress", "NoAuthorization"],
-    Meta(description="OCPP 2.x name; OCPP 1.6 stations name no type"),
+    Meta(description="OCPP 2.x name; OCPP 1.6 stations name no type. Left out it follows from the kind, else it is ISO14443"),
 ]
-Kind = Annotated[str, Meta(min_length=1, max_length=50, description="The product's own finer kind, free text")]
+Kind = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=50,
+        description="iso14443, mifare, nfc_phone, dynamic_qr, emaid, autocharge, api_key, roaming, temporary, test, "
+        "or a word of your own",
+    ),
+]
+VisualId = Annotated[str, Meta(min_length=1, max_length=64, description="What is printed on it")]
+Issuer = Annotated[str, Meta(min_length=1, max_length=64)]
+ContractId = Annotated[str, Meta(min_length=1, max_length=36, description="Whose contract it is; an eMAID is recommended")]
+Language = Annotated[str, Meta(pattern=r"^[a-z]{2}\Z", description="ISO 639-1, of the driver")]
+UserType = Annotated[str, Meta(min_length=1, max_length=50, description="For tariffs")]
+BlockedReason = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"\S", description="For operators; no station is told")]
 Settable = Literal["accepted", "blocked"]
+
+_TYPE_OF_KIND: Final[dict[str, TokenType]] = {
+    "emaid": "eMAID",
+    "autocharge": "MacAddress",
+    "dynamic_qr": "Central",
+    "api_key": "Central",
+}
 
 
 class NewIdToken(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     id_token: TokenText
-    type: TokenType = "ISO14443"
+    type: TokenType | None = None
     kind: Kind | None = None
     label: Name | None = None
     status: Settable = "accepted"
+    blocked_reason: BlockedReason | None = None
     valid_from: Time | None = None
     valid_until: Time | None = None
+    visual_id: VisualId | None = None
+    issuer: Issuer | None = None
+    contract_id: ContractId | None = None
+    language: Language | None = None
+    whitelist: Whitelist = "ALLOWED"
+    user_type: UserType | None = None
+    group_id: UUID | None = None
     group_id_token: GroupText | None = None
+    restrictions: Restrictions | None = None
+    single_use: bool = False
+    parent_token_id: UUID | None = None
 
 
 class IdTokenChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -45,22 +78,49 @@ class IdTokenChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     kind: Kind | UnsetType | None = UNSET
     label: Name | UnsetType | None = UNSET
     status: Settable | UnsetType = UNSET
+    blocked_reason: BlockedReason | UnsetType | None = UNSET
     valid_from: Time | UnsetType | None = UNSET
     valid_until: Time | UnsetType | None = UNSET
+    visual_id: VisualId | UnsetType | None = UNSET
+    issuer: Issuer | UnsetType | None = UNSET
+    contract_id: ContractId | UnsetType | None = UNSET
+    language: Language | UnsetType | None = UNSET
+    whitelist: Whitelist | UnsetType = UNSET
+    user_type: UserType | UnsetType | None = UNSET
+    group_id: UUID | UnsetType | None = UNSET
     group_id_token: GroupText | UnsetType | None = UNSET
+    restrictions: Restrictions | UnsetType | None = UNSET
+    single_use: bool | UnsetType = UNSET
+    parent_token_id: UUID | UnsetType | None = UNSET
+
+
+Start = Annotated[
+    str, Meta(min_length=1, max_length=64, description="How the token, or what is printed on it, begins, in any case")
+]
 
 
 class IdTokenQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    id_token: Annotated[str, Meta(min_length=1, max_length=255, description="The token, in any case")] | None = None
+    id_token: Annotated[str, Meta(min_length=1, max_length=255, description="The token, in any spelling")] | None = None
+    starts_with: Start | None = None
     status: TokenStatus | None = None
+    kind: Kind | None = None
+    group_id: UUID | None = None
+    contract_id: ContractId | None = None
 
 
 async def list_tokens(call: Call[IdTokenQuery, None]) -> Answer:
     tenant_id, query = call.tenant_id, call.query
     after = position(call, UUID) or NIL
+    wanted = TokenFilter(
+        id_token=query.id_token,
+        starts_with=query.starts_with,
+        status=query.status,
+        kind=query.kind,
+        group_id=query.group_id,
+        contract_id=query.contract_id,
+    )
     found = await call.hub.store.hub.tenant_unit(
-        tenant_id,
-        lambda conn: queries.list_tokens(conn, tenant_id, after, query.limit + 1, id_token=query.id_token, status=query.status),
+        tenant_id, lambda conn: queries.list_tokens(conn, tenant_id, after, query.limit + 1, wanted)
     )
     return Answer(200, page(call, found, lambda token: token.token_id, lambda token: token))
 
@@ -75,12 +135,19 @@ async def get_token(call: Call[NoQuery, None]) -> Answer:
 
 async def create_token(call: Call[NoQuery, NewIdToken]) -> Answer:
     body, tenant_id = call.body, call.tenant_id
-    _check_validity(body.valid_from, body.valid_until)
-    fields = IdTokenFields(body.kind, body.label, body.status, body.valid_from, body.valid_until, body.group_id_token)
+    fields = fields_of(body)
+    check_fields(fields)
+    token_type = type_of(body)
     token_id = call.hub.ids.uuid7()
-    made = await call.hub.store.hub.tenant_unit(
-        tenant_id, lambda conn: queries.insert_token(conn, tenant_id, token_id, body.id_token, body.type, fields)
-    )
+
+    async def create(conn: Connection) -> IdToken | None:
+        await check_restrictions(conn, tenant_id, fields.restrictions)
+        return await queries.insert_token(conn, tenant_id, token_id, body.id_token, token_type, fields)
+
+    try:
+        made = await call.hub.store.hub.tenant_unit(tenant_id, create)
+    except ReferenceMissing as error:
+        raise missing_reference(error) from None
     if made is None:
         raise conflict("this token, in this or another spelling, exists already")
     return Answer(201, made, {"Location": f"/api/v1/id-tokens/{made.token_id}"})
@@ -88,23 +155,24 @@ async def create_token(call: Call[NoQuery, NewIdToken]) -> Answer:
 
 async def change_token(call: Call[NoQuery, IdTokenChange]) -> Answer:
     body, tenant_id, token_id = call.body, call.tenant_id, call.uuid("id")
+    changes = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET}
 
     async def change(conn: Connection) -> IdToken | None:
         known = await queries.get_token(conn, tenant_id, token_id, lock=True)
         if known is None:
             return None
-        fields = IdTokenFields(
-            known.kind if isinstance(body.kind, UnsetType) else body.kind,
-            known.label if isinstance(body.label, UnsetType) else body.label,
-            known.status if isinstance(body.status, UnsetType) else body.status,
-            known.valid_from if isinstance(body.valid_from, UnsetType) else body.valid_from,
-            known.valid_until if isinstance(body.valid_until, UnsetType) else body.valid_until,
-            known.group_id_token if isinstance(body.group_id_token, UnsetType) else body.group_id_token,
-        )
-        _check_validity(fields.valid_from, fields.valid_until)
+        fields = IdTokenFields(**{name: getattr(known, name) for name in NAMES} | changes)
+        if fields.status != "blocked" and "blocked_reason" not in changes:
+            fields = msgspec.structs.replace(fields, blocked_reason=None)  # it goes with the block
+        check_fields(fields)
+        if "restrictions" in changes:
+            await check_restrictions(conn, tenant_id, fields.restrictions)
         return await queries.replace_token(conn, tenant_id, token_id, fields)
 
-    changed = await call.hub.store.hub.tenant_unit(tenant_id, change)
+    try:
+        changed = await call.hub.store.hub.tenant_unit(tenant_id, change)
+    except ReferenceMissing as error:
+        raise missing_reference(error) from None
     if changed is None:
         raise not_found()
     return Answer(200, changed)
@@ -117,9 +185,42 @@ async def retire_token(call: Call[NoQuery, None]) -> Answer:
     return Answer(204)
 
 
-def _check_validity(valid_from: datetime | None, valid_until: datetime | None) -> None:
-    if valid_from is not None and valid_until is not None and valid_until <= valid_from:
+def fields_of(body: NewIdToken) -> IdTokenFields:
+    return IdTokenFields(**{name: getattr(body, name) for name in NAMES})
+
+
+def type_of(body: NewIdToken) -> str:
+    """Raises Problem 422 when type and kind do not go together."""
+    implied = _TYPE_OF_KIND.get(body.kind or "")
+    if body.type is None:
+        return implied or "ISO14443"
+    if body.kind in ("emaid", "autocharge") and body.type != implied:
+        raise invalid("type", f"is not {implied}, as the kind {body.kind} is")
+    return body.type
+
+
+def check_fields(fields: IdTokenFields) -> None:
+    """Raises Problem 422 for fields that do not go together."""
+    if fields.valid_from is not None and fields.valid_until is not None and fields.valid_until <= fields.valid_from:
         raise invalid("valid_until", "is not after valid_from")
+    if fields.blocked_reason is not None and fields.status != "blocked":
+        raise invalid("blocked_reason", "is for a token that is blocked")
+    if fields.restrictions is not None:
+        check_time_zone(fields.restrictions.time_zone, "restrictions.time_zone")
+
+
+async def check_restrictions(conn: Connection, tenant_id: int, restrictions: Restrictions | None) -> None:
+    """Raises Problem 422 when they name what is not there."""
+    if restrictions is not None:
+        missing = (await find_named(conn, tenant_id, [restrictions])).missing(restrictions)
+        if missing is not None:
+            raise invalid(f"restrictions.{missing}", "names what is not there")
+
+
+def missing_reference(error: ReferenceMissing) -> Problem:
+    field: str = error.args[0]
+    what = "is not a token group" if field == "group_id" else "is not a token that stands for itself"
+    return invalid(field, what)
 
 
 ROUTES = (
@@ -142,7 +243,8 @@ ROUTES = (
         answers={201: IdToken},
         tag="Id tokens",
         summary="Register an id token",
-        description="A token that was only seen on the wire so far is taken over.",
+        description="A token that was only seen on the wire so far is taken over. Contracts (eMAID) and vehicles are kept in one "
+        "spelling, whatever separators they come with.",
         problems={409: "the token exists, in this or another spelling"},
     ),
     route(

@@ -37,7 +37,8 @@ def vector_server(
             "CSMS_OCPP_TLS_KEY": ",".join(str(key) for _, key in pairs),
             "CSMS_OCPP_TLS_CLIENT_CA": str(authority.file),
         }
-        server = RunningServer(folder, {**environment, **tls, "CSMS_CALL_TIMEOUT_S": str(int(CALL_TIMEOUT))})
+        hurried = {"CSMS_CALL_TIMEOUT_S": str(int(CALL_TIMEOUT)), "CSMS_COST_INTERVAL_S": "1"}
+        server = RunningServer(folder, {**environment, **tls, **hurried})
         try:
             server.start()
             with server.api() as api, server.api(STRICT) as strict, server.api(PENDING) as pending:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import uuid4
 
@@ -30,6 +30,8 @@ BY_ID: dict[str, list[tuple[str, Any]]] = {
     "/api/v1/commands/{id}": [("GET", None)],
     "/api/v1/sessions/{id}": [("GET", None)],
     "/api/v1/sessions/{id}/samples": [("GET", None)],
+    "/api/v1/sessions/{id}/cost": [("GET", None)],
+    "/api/v1/sessions/{id}/bill": [("POST", None)],
     "/api/v1/sessions/{id}/events": [("GET", None)],
     "/api/v1/sessions/{id}/corrections": [("GET", None)],
     "/api/v1/sessions/{id}/close": [("POST", {"reason": "x"})],
@@ -44,16 +46,69 @@ BY_ID: dict[str, list[tuple[str, Any]]] = {
     "/api/v1/tenants/{id}/config": [("PUT", {"onboarding": "accept"})],
 }
 
+_TARIFF = {
+    "id": f"{CANARY}-tariff",
+    "currency": "EUR",
+    "elements": [{"price_components": [{"type": "FLAT", "price": 1, "step_size": 1}]}],
+}
+_STEP = {"start": "2026-03-01T00:00:00Z", "end": "2026-03-02T00:00:00Z", "price": 1}
+BY_ID |= {
+    "/api/v1/tariffs/{id}": [("GET", None), ("PATCH", {"name": "x"}), ("DELETE", None)],
+    "/api/v1/tariffs/{id}/versions": [("GET", None), ("PUT", {"tariff": _TARIFF})],
+    "/api/v1/tariffs/{id}/versions/{version}": [("GET", None)],
+    "/api/v1/tariff-assignments/{id}": [("GET", None), ("PATCH", {"priority": 1}), ("DELETE", None)],
+    "/api/v1/price-series/{id}": [("GET", None), ("PATCH", {"name": "x"})],
+    "/api/v1/price-series/{id}/steps": [("GET", None), ("POST", {"steps": [_STEP]})],
+}
+
+BY_ID |= {
+    "/api/v1/cdrs/{id}": [("GET", None)],
+    "/api/v1/cdrs/{id}/check": [("GET", None)],
+    "/api/v1/sessions/{id}/cdrs": [("GET", None)],
+    "/api/v1/sessions/{id}/signed-values": [("GET", None)],
+    "/api/v1/sessions/{id}/transparency.xml": [("GET", None)],
+    "/api/v1/chargepoints/{id}/meter-public-keys": [("GET", None), ("PUT", {"public_key": "x"})],
+    "/api/v1/statements/{id}": [("GET", None)],
+    "/api/v1/statements/{id}/csv": [("GET", None)],
+}
+
+BY_ID |= {
+    "/api/v1/token-groups/{id}": [("GET", None), ("PATCH", {"name": "x"}), ("DELETE", None)],
+    "/api/v1/station-groups/{id}": [("GET", None), ("PATCH", {"name": "x"}), ("DELETE", None)],
+    "/api/v1/station-groups/{id}/chargepoints": [("GET", None), ("POST", {"add": []})],
+    "/api/v1/station-groups/{id}/offline-policy": [("GET", None), ("PUT", {"cache": True}), ("DELETE", None)],
+    "/api/v1/chargepoints/{id}/offline-policy": [("GET", None), ("PUT", {"cache": True}), ("DELETE", None)],
+    "/api/v1/chargepoints/{id}/offline": [("GET", None)],
+    "/api/v1/chargepoints/{id}/local-list": [("GET", None)],
+    "/api/v1/chargepoints/{id}/local-list/sync": [("POST", {"full": True})],
+}
+
+BY_ID |= {"/api/v1/qr-tokens/{id}.svg": [("GET", None)], "/api/v1/payments/{id}": [("GET", None)]}
+
 LISTS = (
     "/api/v1/chargepoints",
+    "/api/v1/offline-policy",
     "/api/v1/sessions",
+    "/api/v1/held-sessions",
     "/api/v1/id-tokens",
+    "/api/v1/id-tokens/export",
+    "/api/v1/token-groups",
+    "/api/v1/station-groups",
     "/api/v1/locations",
     "/api/v1/users",
     "/api/v1/api-keys",
     "/api/v1/events",
     "/api/v1/quarantine",
     "/api/v1/tolerance-rules",
+    "/api/v1/tariffs",
+    "/api/v1/tariff-assignments",
+    "/api/v1/price-series",
+    "/api/v1/external-authorization",
+    "/api/v1/cdrs",
+    "/api/v1/cdrs/export",
+    "/api/v1/statements",
+    "/api/v1/payments",
+    "/api/v1/payment-settings",
     "/api/v1/me",
 )
 
@@ -66,10 +121,28 @@ OTHERS = {
     ("POST", "/api/v1/auth/logout"),
     ("POST", "/api/v1/chargepoints"),
     ("POST", "/api/v1/id-tokens"),
+    ("POST", "/api/v1/id-tokens/check"),
+    ("POST", "/api/v1/id-tokens/import"),
+    ("POST", "/api/v1/qr-tokens"),
+    ("POST", "/api/v1/payments"),
+    ("PUT", "/api/v1/payment-settings"),
+    ("POST", "/api/v1/token-groups"),
+    ("POST", "/api/v1/station-groups"),
+    ("PUT", "/api/v1/offline-policy"),
+    ("POST", "/api/v1/local-lists/clear-cache"),
     ("POST", "/api/v1/locations"),
     ("POST", "/api/v1/users"),
     ("POST", "/api/v1/api-keys"),
     ("POST", "/api/v1/tolerance-rules"),
+    ("POST", "/api/v1/statements"),
+    ("POST", "/api/v1/tariffs"),
+    ("POST", "/api/v1/tariffs/preview"),
+    ("POST", "/api/v1/tariff-assignments"),
+    ("GET", "/api/v1/tariff-assignments/explain"),
+    ("POST", "/api/v1/price-series"),
+    ("PUT", "/api/v1/external-authorization"),
+    ("DELETE", "/api/v1/external-authorization"),
+    ("POST", "/api/v1/external-authorization/test"),
     ("GET", "/health"),
     ("GET", "/metrics"),
     ("GET", "/docs"),
@@ -103,15 +176,32 @@ def _foreign_ids(path: str, south: Side) -> Iterable[tuple[str, str]]:
         "commands": south.command_id,
         "sessions": south.session_id,
         "id-tokens": south.token_id,
+        "qr-tokens": south.qr_token_id,
+        "payments": south.payment_id,
+        "token-groups": south.token_group_id,
+        "station-groups": south.station_group_id,
         "locations": south.location_id,
         "users": south.user_id,
         "api-keys": south.key_id,
         "tenants": "south",
         "quarantine": south.quarantine_id,
         "tolerance-rules": south.rule_id,
+        "cdrs": south.cdr_id,
+        "statements": south.statement_id,
+        "tariffs": south.tariff_id,
+        "tariff-assignments": south.assignment_id,
+        "price-series": south.tariff_id,
     }
     kind = path.split("/")[3]
     yield kinds[kind], "RANDOM1" if kind == "chargepoints" else "nowhere" if kind == "tenants" else str(uuid4())
+
+
+def _paid_at(charge_point_id: str) -> dict[str, Any]:
+    return {"charge_point_id": charge_point_id, "evse_id": 1, "payment_method": "test_ok"}
+
+
+def _restricted_to(member: str) -> Callable[[str], dict[str, Any]]:
+    return lambda value: {"id_token": "X", "restrictions": {member: [value]}}
 
 
 def test_every_endpoint_is_in_this_test() -> None:
@@ -128,7 +218,9 @@ async def test_a_foreign_id_is_answered_as_one_that_does_not_exist(hub: RunningH
                 arguments = {} if body is None else {"json": body}
                 answers = [
                     await north.boss.request(
-                        method, path.replace("{id}", identifier).replace("{event_id}", event["event_id"]), **arguments
+                        method,
+                        path.replace("{id}", identifier).replace("{event_id}", event["event_id"]).replace("{version}", "1"),
+                        **arguments,
                     )
                     for identifier in (foreign, random)
                 ]
@@ -160,6 +252,29 @@ async def test_foreign_ids_in_bodies_cursors_and_headers(hub: RunningHub, north:
         answers = [await make(location) for location in (south.location_id, str(uuid4()))]
         assert _essence(answers[0]) == _essence(answers[1])
         assert answers[0].status_code == 422
+    other_group, no_group = south.token_group_id, str(uuid4())
+    for path, field_of, ids in (
+        ("/api/v1/id-tokens", lambda value: {"id_token": "X", "group_id": value}, (other_group, no_group)),
+        ("/api/v1/id-tokens", lambda value: {"id_token": "X", "parent_token_id": value}, (south.token_id, no_group)),
+        ("/api/v1/qr-tokens", lambda value: {"id_token_id": value}, (south.token_id, no_group)),
+        ("/api/v1/payments", _paid_at, ("SOUTH-1", "NOWHERE")),
+        ("/api/v1/token-groups", lambda value: {"name": "X", "parent_id": value}, (other_group, no_group)),
+        ("/api/v1/station-groups", lambda value: {"name": "X", "parent_id": value}, (south.station_group_id, no_group)),
+        ("/api/v1/id-tokens", _restricted_to("station_groups"), (south.station_group_id, no_group)),
+        ("/api/v1/id-tokens", _restricted_to("locations"), (south.location_id, no_group)),
+        ("/api/v1/id-tokens", _restricted_to("charge_points"), ("SOUTH-1", "NOWHERE")),
+        ("/api/v1/local-lists/clear-cache", lambda value: {"charge_points": [value]}, ("SOUTH-1", "NOWHERE")),
+        ("/api/v1/local-lists/clear-cache", lambda value: {"station_group_id": value}, (south.station_group_id, no_group)),
+        ("/api/v1/id-tokens/check", lambda value: {"id_token": "X", "charge_point_id": value}, ("SOUTH-1", "NOWHERE")),
+        ("/api/v1/id-tokens/import", lambda value: [{"id_token": "X", "group_id": value}], (other_group, no_group)),
+        ("/api/v1/id-tokens/import", lambda value: [_restricted_to("station_groups")(value)], (south.station_group_id, no_group)),
+    ):
+        answers = [await north.boss.post(path, field_of(value)) for value in ids]
+        assert _essence(answers[0]) == _essence(answers[1]), path
+        assert answers[0].status_code == 422 or answers[0].json()["failed"] == 1, path
+    members = f"/api/v1/station-groups/{north.station_group_id}/chargepoints"
+    answers = [await north.boss.post(members, {"add": [identity]}) for identity in ("SOUTH-1", "NOWHERE")]
+    assert _essence(answers[0]) == _essence(answers[1])
     for path in ("/api/v1/chargepoints", "/api/v1/locations", "/api/v1/id-tokens", "/api/v1/users"):
         refused = await north.boss.post(path, {"tenant_id": south.tenant_id, "tenant": "south"})
         assert refused.status_code == 422
@@ -175,6 +290,39 @@ async def test_foreign_ids_in_bodies_cursors_and_headers(hub: RunningHub, north:
         ("/api/v1/users", {"email": f"{CANARY}@example.org", "password": "a-good-password", "role": "viewer"}),
     ):
         assert (await north.boss.post(path, body)).status_code == 201
+    assert await snapshot(hub, south.tenant_id) == before
+
+
+async def test_tariffs_are_not_reached_through_others(hub: RunningHub, north: Side, south: Side) -> None:
+    """Foreign ids in the bodies of assignments and previews, and in the questions for explanations."""
+    before = await snapshot(hub, south.tenant_id)
+    mine = {"tariff_id": north.tariff_id}
+    usage = {"start": "2026-03-01T00:00:00Z", "end": "2026-03-01T01:00:00Z", "time_zone": "UTC"}
+    dynamic = {**_TARIFF, "id": "D", "extensions": {"dynamic_energy": {"series": "", "elements": [0]}}}
+    dynamic["elements"] = [{"price_components": [{"type": "ENERGY", "price": 1, "step_size": 1}]}]
+
+    def with_series(series: str) -> dict[str, Any]:
+        return {**dynamic, "extensions": {"dynamic_energy": {"series": series, "elements": [0]}}}
+
+    for path, body, foreign in (
+        ("tariff-assignments", lambda one: {"tariff_id": one}, south.tariff_id),
+        ("tariff-assignments", lambda one: {**mine, "charge_point_id": one}, "SOUTH-1"),
+        ("tariff-assignments", lambda one: {**mine, "location_id": one}, south.location_id),
+        ("tariffs/preview", lambda one: {**mine, "version": 1, "session_id": one}, south.session_id),
+        ("tariffs/preview", lambda one: {"tariff_id": one, "version": 1, "usage": usage}, south.tariff_id),
+        ("tariffs/preview", lambda one: {"tariff": with_series(one), "usage": usage}, south.tariff_id),
+        ("tariffs", lambda one: {"name": "x", "tariff": with_series(one)}, south.tariff_id),
+    ):
+        answers = [await north.boss.post(f"/api/v1/{path}", body(one)) for one in (foreign, str(uuid4()))]
+        assert answers[0].status_code == 422, (path, answers[0].text)
+        assert _essence(answers[0]) == _essence(answers[1])
+    explain = "/api/v1/tariff-assignments/explain"
+    assert (await north.boss.get(explain, params={"charge_point_id": "SOUTH-1"})).status_code == 422
+    told = (await north.boss.get(explain, params={"charge_point_id": TWIN, "user_type": CANARY})).text
+    assert south.assignment_id not in told
+    assert north.assignment_id in told
+    # an id that is taken there is free here
+    assert (await north.boss.post("/api/v1/tariffs", {"name": "x", "tariff": _TARIFF})).status_code == 201
     assert await snapshot(hub, south.tenant_id) == before
 
 

@@ -33,6 +33,7 @@ class Session(msgspec.Struct, frozen=True):
     id_token_type: str | None
     group_id_token: str | None
     authorization_status: str | None
+    authorization_reason: str | None
     start_time: datetime | None
     start_time_text: str | None
     stop_time: datetime | None
@@ -99,6 +100,7 @@ _SESSION: Final = (
     "x.session_id, (SELECT s.identity FROM stations s WHERE s.tenant_id = x.tenant_id AND s.station_id = x.station_id) "
     "AS charge_point_id, x.transaction_ref AS transaction_id, x.evse_id, x.connector_id, "
     "x.ocpp_version, x.status, x.id_token AS id_tag, x.id_token_type, x.group_id_token, x.authorization_status, "
+    "x.authorization_reason, "
     "x.start_time, x.start_time_text, x.stop_time, x.stop_time_text, x.start_meter_wh, x.stop_meter_wh, x.last_meter_wh, "
     "x.last_meter_time, x.energy_wh, x.stop_reason, x.charging_state, x.remote_start_id, x.reservation_id, x.command_id, "
     f"x.flags, array(SELECT f FROM unnest(x.flags) f WHERE f IN ({_DOUBTS}) AND NOT f = ANY (x.settled_flags)) AS doubts, "

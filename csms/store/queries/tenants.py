@@ -81,3 +81,11 @@ async def change_tenant(conn: Connection, tenant_id: int, change: TenantChange) 
 def _given(value: int | UnsetType | None) -> tuple[bool, int | None]:
     """Whether there is a new value, and which."""
     return (False, None) if isinstance(value, UnsetType) else (True, value)
+
+
+async def id_of(conn: Connection, slug: str) -> int:
+    """The id of a tenant, which never changes; the gateway role. Raises LookupError when there is none."""
+    tenant_id = await conn.fetchval("SELECT tenant_id FROM tenants WHERE slug = $1", slug)
+    if tenant_id is None:
+        raise LookupError(f"no tenant {slug}")
+    return int(tenant_id)

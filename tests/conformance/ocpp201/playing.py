@@ -155,9 +155,10 @@ class Transaction:
         samples: list[dict[str, Any]] | None = None,
         when: float = 0.0,
         offline: bool = False,
+        priced: bool = False,
         **transaction: object,
     ) -> Any:
-        """Send one event; gives the answer. `info` is the status that the token must be answered with."""
+        """Send one event; gives the answer. `info` is the status that the token must be answered with; `priced`: a cost is told."""
         request: dict[str, Any] = {
             "eventType": kind,
             "timestamp": at(when),
@@ -176,7 +177,7 @@ class Transaction:
             request["offline"] = True
         self.events += 1
         answer = self.station.call("TransactionEvent", request)
-        assert answer.keys() == ({"idTokenInfo"} if token is not None else set())
+        assert answer.keys() == ({"idTokenInfo"} if token is not None else set()) | ({"totalCost"} if priced else set())
         if token is not None:
             assert answer["idTokenInfo"]["status"] == info
         return answer

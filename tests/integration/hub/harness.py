@@ -192,13 +192,15 @@ class Field:
             )
         )
 
-    async def stop(self, tenant: str, station_id: int, transaction: str, *, meter_wh: int = 5000) -> None:
+    async def stop(
+        self, tenant: str, station_id: int, transaction: str, *, meter_wh: int = 5000, at: str = "2026-03-01T11:00:00Z"
+    ) -> None:
         await self.ledger.commit(
             StopTransaction(
                 tenant_id=await self.tenant_id(tenant),
                 station_id=station_id,
                 transaction_ref=transaction,
-                time=parse_station_time("2026-03-01T11:00:00Z"),
+                time=parse_station_time(at),
                 meter_stop_wh=meter_wh,
                 payload=b'{"meterStop":5000}',
             )

@@ -14,6 +14,8 @@ from hub.app import make_app
 from hub.routes import all_routes, document
 from hub.services import Hub
 from tests.integration.hub.harness import Field, Person, RunningHub, reading
+from tests.integration.hub.test_tariffs import make
+from tests.security.billed import furnish_billed
 
 
 def _rules(hub: RunningHub) -> set[tuple[str, str]]:
@@ -77,9 +79,16 @@ async def test_real_answers_match_the_document(hub: RunningHub, field: Field, ad
     transaction = await field.start("north", station)
     await field.meter("north", station, transaction, reading(1, "1500", "7000"))
     await boss.post("/api/v1/locations", {"name": "Here", "latitude": 52.5})
-    await boss.post("/api/v1/id-tokens", {"id_token": "TAG1"})
+    await boss.post("/api/v1/id-tokens", {"id_token": "TAG1", "restrictions": {"max_amount_per_month": "10.50"}})
+    await boss.post("/api/v1/token-groups", {"name": "Fleet", "restrictions": {"hours": [{"start": "08:00"}]}})
+    await boss.post("/api/v1/station-groups", {"name": "Region"})
     await boss.post("/api/v1/api-keys", {"name": "key", "role": "viewer"})
     await boss.post("/api/v1/tolerance-rules", {"vendor": "Acme", "effect": "spare"})
+    await boss.put("/api/v1/external-authorization", {"url": "https://partner.example.org/"})
+    await make(boss)
+    await boss.post("/api/v1/tariff-assignments", {"tariff_id": "DAY"})
+    await boss.post("/api/v1/price-series", {"series_id": "spot", "name": "Spot", "currency": "EUR"})
+    await furnish_billed(hub, boss, await field.tenant_id("north"), station, "CP-1", "plain")
     relaxation = Relaxation("call", "ocpp1.6", "StartTransaction", "/x", "additionalProperties", "tolerant")
     await field.ledger.commit(
         QuarantineFrame(
@@ -96,6 +105,14 @@ async def test_real_answers_match_the_document(hub: RunningHub, field: Field, ad
     (session,) = (await boss.get("/api/v1/sessions")).json()["items"]
     closed = await boss.post(f"/api/v1/sessions/{session['session_id']}/close", {"reason": "it is gone", "stop_meter_wh": 2000})
     _validator("/api/v1/sessions/{id}/close", "POST", 200).validate(closed.json())
+    await boss.post(f"/api/v1/sessions/{session['session_id']}/settle", {"reason": "a guest"})
+    billed = await boss.request("POST", f"/api/v1/sessions/{session['session_id']}/bill")
+    _validator("/api/v1/sessions/{id}/bill", "POST", 200).validate(billed.json())
+    settings = {"provider": "test", "currency": "EUR", "hold_amount": "20.00", "max_amount": "20.00"}
+    assert (await boss.put("/api/v1/payment-settings", settings)).status_code == 200
+    order = {"charge_point_id": "CP-1", "evse_id": 1, "payment_method": "test_declined"}
+    paid = await boss.post("/api/v1/payments", order)
+    _validator("/api/v1/payments", "POST", 201).validate(paid.json())
     ids = {
         "chargepoints": "CP-1",
         "commands": command["command_id"],
@@ -105,11 +122,19 @@ async def test_real_answers_match_the_document(hub: RunningHub, field: Field, ad
             kind: next(iter((await boss.get(f"/api/v1/{kind}")).json()["items"]))[name]
             for kind, name in (
                 ("id-tokens", "token_id"),
+                ("token-groups", "group_id"),
+                ("station-groups", "group_id"),
                 ("locations", "location_id"),
                 ("users", "user_id"),
                 ("api-keys", "key_id"),
                 ("quarantine", "quarantine_id"),
                 ("tolerance-rules", "rule_id"),
+                ("tariffs", "tariff_id"),
+                ("tariff-assignments", "assignment_id"),
+                ("price-series", "series_id"),
+                ("cdrs", "cdr_id"),
+                ("statements", "statement_id"),
+                ("payments", "payment_id"),
             )
         },
     }
@@ -118,7 +143,8 @@ async def test_real_answers_match_the_document(hub: RunningHub, field: Field, ad
         if row.method != "GET" or row.media_type != "application/json":
             continue
         person = admin if row.path == "/api/v1/tenants" else boss
-        answer = await person.get(row.path.replace("{id}", ids.get(row.path.split("/")[3], "") if "{id}" in row.path else ""))
+        path = row.path.replace("{id}", ids.get(row.path.split("/")[3], "") if "{id}" in row.path else "").replace("{version}", "1")
+        answer = await person.get(path, params={"charge_point_id": "CP-1"} if row.path.endswith("/explain") else None)
         assert answer.status_code == 200, (row.path, answer.text)
         _validator(row.path, "GET", 200).validate(answer.json())
         seen += 1

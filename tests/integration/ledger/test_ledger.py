@@ -12,6 +12,7 @@ import trio
 
 from csms.domain.metering import Channel, Reading
 from csms.domain.operations import (
+    Authorize,
     BootStation,
     ClaimCommand,
     Connected,
@@ -89,6 +90,45 @@ async def test_a_busy_ledger_lingers_but_not_with_a_command(database: str) -> No
         claim = ClaimCommand(tenant_id=1, station_id=1000, command_id=uuid4(), epoch=1, action="Reset")
         with trio.fail_after(5):
             assert await bench.ledger.commit(claim) is False  # there is no such command
+
+
+async def test_a_card_waits_neither_for_company_nor_for_those_that_write(database: str) -> None:
+    async with open_bench(database, linger_s=3.0) as bench:
+        stations = [(await bench.connect(f"S{n}")).station_id for n in range(2)]
+        locked, release = trio.Event(), asyncio.Event()
+        token = trio.lowlevel.current_trio_token()
+        loop: list[asyncio.AbstractEventLoop] = []
+
+        async def lock(conn: Any) -> None:
+            await conn.execute("LOCK TABLE station_events IN ACCESS EXCLUSIVE MODE")
+            loop.append(asyncio.get_running_loop())
+            token.run_sync_soon(locked.set)
+            await release.wait()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(bench.owner_unit, lock)
+            await locked.wait()
+            answered: list[Any] = []
+            first = RecordStationEvent(tenant_id=1, station_id=stations[0], type="test", data=b"{}")
+            bench.ledger.submit(first, answered.append)
+            for station_id in range(200):
+                bench.ledger.submit(
+                    RecordStationEvent(tenant_id=1, station_id=1000 + station_id, type="test", data=b"{}"), lambda _: None
+                )
+                await trio.sleep(0.002)
+            asked = Authorize(tenant_id=1, station_id=stations[1], id_token="T1")
+            with trio.fail_after(2):
+                assert (await bench.ledger.commit(asked)).accepted
+            # behind an earlier message of its own station it waits, as everything does
+            behind: list[Any] = []
+            bench.ledger.submit(Authorize(tenant_id=1, station_id=stations[0], id_token="T1"), behind.append)
+            await trio.sleep(0.5)
+            assert (answered, behind) == ([], [])
+            loop[0].call_soon_threadsafe(release.set)
+            with trio.fail_after(10):
+                while not behind:
+                    await trio.sleep(0.05)
+            assert answered == [None]
 
 
 async def test_the_order_of_a_station_is_kept(bench: Bench) -> None:

@@ -33,6 +33,8 @@ class ListSink:
     """Keeps what it takes; `broken` it takes nothing."""
 
     name = "list"
+    takes: frozenset[str] | None = None
+    chunk = 500
 
     def __init__(self) -> None:
         self.taken: list[Event] = []
@@ -243,7 +245,7 @@ async def test_the_file_has_a_line_for_each_event_and_is_renamed_when_it_is_larg
         position = START
         for round_ in range(6):
             await write(store, *[f"{round_}-{n}" for n in range(10)])
-            found = await outbox.read(position, 100)
+            found, _ = await outbox.read(position, 100)
             position = found[-1][0]
             await sink.publish([event for _, event in found])
     assert sorted(p.name for p in path.parent.iterdir()) == ["events.jsonl", "events.jsonl.1", "events.jsonl.2"]
@@ -260,7 +262,7 @@ async def test_half_a_line_is_cut_off_before_the_next(database: str, tmp_path: P
     path.write_bytes(b'{"whole":1}\n{"ha')
     async with open_store(database) as store:
         await write(store, "a")
-        found = await OutboxStore(store.gateway).read(START, 100)
+        found, _ = await OutboxStore(store.gateway).read(START, 100)
         await FileSink(path, most_bytes=10**6, keep=1).publish([event for _, event in found])
     first, second = path.read_text().splitlines()
     assert json.loads(first) == {"whole": 1}
@@ -282,10 +284,35 @@ async def test_events_that_a_sink_has_not_taken_are_kept_longer(database: str) -
         outbox, owner = OutboxStore(store.gateway), uuid4()
         await outbox.take_lease("slow", owner, 60)
         await write(store, "taken", "waiting")
-        found = await outbox.read(START, 10)
+        found, _ = await outbox.read(START, 10)
         assert await outbox.move("slow", owner, found[0][0], 60)
         await run_with_owner(database, partial(age, days=15))
         assert await run_with_owner(database, partial(prune_outbox, days=14)) == 1
-        assert [event.type for _, event in await outbox.read(START, 10)] == ["waiting"]
+        assert [event.type for _, event in (await outbox.read(START, 10))[0]] == ["waiting"]
         await run_with_owner(database, partial(age, days=14 * OUTBOX_PATIENCE + 1))
         assert await run_with_owner(database, partial(prune_outbox, days=14)) == 1
+
+
+async def test_a_sink_gets_the_types_that_it_takes_and_passes_by_the_others(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("csms.outbox.reader.REST_S", 0.0)
+    sink = ListSink()
+    sink.takes = frozenset({"session.ended", "session.started"})
+    sink.chunk = 2
+    async with open_store(database) as store, LocalBus() as bus, trio.open_nursery() as nursery:
+        await write(store, *["session.started", "meter", "session.ended", "meter", "session.ended", "meter", "meter"])
+        nursery.start_soon(reader(sink, store, bus).run)
+        await until(lambda: len(sink.taken) == 3)
+        assert sink.types == ["session.started", "session.ended", "session.ended"]
+
+        async def held_back(conn: Connection) -> int:
+            return await conn.fetchval(
+                "SELECT count(*) FROM outbox o JOIN outbox_readers r ON (r.xid, r.id) < (o.xid, o.id) WHERE r.sink = 'list'"
+            )
+
+        # what it does not take may be deleted all the same
+        with trio.fail_after(10):
+            while await store.gateway.unit(held_back):
+                await trio.sleep(0.05)
+        await write(store, "meter", "session.ended")
+        await until(lambda: len(sink.taken) == 4)
+        nursery.cancel_scope.cancel()

@@ -96,7 +96,7 @@ class Past:
     async def session(
         self, tenant: int, age_days: float, *, rows: int = 10, status: str = "completed", recorded_days_ago: float | None = None
     ) -> UUID:
-        """A session with so many samples and two events; `recorded_days_ago` is the database's clock, when it differed."""
+        """A session with so many samples, two events and a state; `recorded_days_ago` is the database's clock, when it differed."""
         session_id, began = uuid7_at(days_ago(age_days)), days_ago(age_days)
         recorded = began if recorded_days_ago is None else days_ago(recorded_days_ago)
         station = await self.station(tenant)
@@ -123,6 +123,12 @@ class Past:
             await conn.execute(
                 "INSERT INTO transaction_events (tenant_id, session_id, seq_no, digest, type, data, answer, recorded_at) "
                 "SELECT $1, $2, n, '', 'Updated', '{}', '{}', $3 FROM generate_series(0, 1) n",
+                tenant,
+                session_id,
+                recorded,
+            )
+            await conn.execute(
+                "INSERT INTO session_states (tenant_id, session_id, time, status, recorded_at) VALUES ($1, $2, $3, 'Charging', $3)",
                 tenant,
                 session_id,
                 recorded,

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from csms.store import Connection, open_store
-from csms.store.partitions import LOCK_WAIT_MS, Partition
+from csms.store.partitions import LOCK_WAIT_MS, PARTITIONED, Partition
 from csms.store.pool import run_with_owner
 from csms.store.retention import Outcome, apply_retention
 from tests.integration.store.past import Past, days_ago, month_of, uuid7_at
@@ -44,7 +44,7 @@ async def test_a_month_is_dropped_when_it_is_past_for_all_that_have_rows_in_it(p
     month = month_of(OLD)
     outcome = await retain(past)
     # the default tenant keeps its rows for ever, and has none there
-    assert sorted(outcome.dropped) == [f"samples_{month}", f"transaction_events_{month}"]
+    assert sorted(outcome.dropped) == [f"samples_{month}", f"session_states_{month}", f"transaction_events_{month}"]
     assert month not in await past.partitions("samples")
     assert (await past.count("samples"), await past.count("transaction_events")) == (20, 4)
     assert await past.count("sessions") == 4
@@ -64,12 +64,12 @@ async def test_a_tenant_that_keeps_its_rows_holds_a_month_and_the_others_rows_ar
         await past.session(tenant, RECENT)
     outcome = await retain(past)
     assert outcome.dropped == []
-    assert outcome.deleted == {"samples": 3_000, "transaction_events": 2}
+    assert outcome.deleted == {"samples": 3_000, "transaction_events": 2, "session_states": 1}
     assert [await past.count("samples", tenant) for tenant in (short, long, ever)] == [10, 3_010, 3_010]
     # one tenant less is one reason less
-    await past.execute(f"DELETE FROM samples WHERE tenant_id = {ever}", f"DELETE FROM transaction_events WHERE tenant_id = {ever}")
+    await past.execute(*(f"DELETE FROM {table} WHERE tenant_id = {ever}" for table in PARTITIONED))
     await past.tenant("long", samples=61, events=61)
-    assert len((await retain(past)).dropped) == 2
+    assert len((await retain(past)).dropped) == 3
     assert await past.count("samples", long) == 10
 
 
@@ -85,7 +85,7 @@ async def test_a_session_that_still_runs_keeps_its_rows(past: Past) -> None:
     # also where rows are deleted: another tenant holds the month
     ever = await past.tenant("ever")
     await past.session(ever, OLD)
-    assert (await retain(past)).deleted == {"samples": 10, "transaction_events": 2}
+    assert (await retain(past)).deleted == {"samples": 10, "transaction_events": 2, "session_states": 1}
     assert await past.value("SELECT count(*) FROM samples WHERE session_id = $1", running) == 10
 
 
@@ -103,12 +103,12 @@ async def test_a_clock_that_was_wrong_costs_no_rows(past: Past) -> None:
     # and in the default partition, where a clock of 1970 puts them
     await past.session(north, 20_000, recorded_days_ago=1)
     await past.session(north, 20_000)
-    assert (await retain(past)).deleted == {"samples": 10, "transaction_events": 2}
+    assert (await retain(past)).deleted == {"samples": 10, "transaction_events": 2, "session_states": 1}
 
 
 async def test_an_empty_month_goes_after_a_while(past: Past) -> None:
     await past.make_months([OLD])
-    assert len((await retain(past)).dropped) == 2
+    assert len((await retain(past)).dropped) == 3
     # the month that was just over stays for what its last sessions bring
     await past.make_months([31])
     if month_of(31) != month_of(0):
@@ -150,7 +150,7 @@ async def test_a_drop_waits_for_readers_and_holds_up_no_writer(past: Past) -> No
         await reading.wait()
         nursery.start_soon(keep_writing)
         outcome = await retain(past)
-        assert outcome.dropped == [f"transaction_events_{month_of(OLD)}"]
+        assert outcome.dropped == [f"{table}_{month_of(OLD)}" for table in ("transaction_events", "session_states")]
         assert [p.name for p in outcome.postponed] == [f"samples_{month_of(OLD)}"]
         done.set()
     assert len(waits) > 20
@@ -179,7 +179,7 @@ async def test_rows_that_come_at_the_last_moment_stop_a_drop(past: Past, monkeyp
 
     monkeypatch.setattr(retention, "_still_needed", checked_and_overtaken)
     outcome = await retain(past)
-    assert outcome.dropped == [f"transaction_events_{month_of(OLD)}"]
+    assert outcome.dropped == [f"{table}_{month_of(OLD)}" for table in ("transaction_events", "session_states")]
     assert [p.reason for p in outcome.postponed] == ["rows of another tenant have just come"]
     assert await past.count("samples", ever) == 1
 

@@ -9,11 +9,31 @@ from uuid import UUID
 
 import msgspec
 
+from csms.domain.known_tokens import KnownGroup
+from csms.domain.restrictions import Restrictions, Window
 from csms.ledger.rows import TokenRow
 from tests.simulation.model.rows import Command
 from tests.simulation.timing import EPOCH
 
-TOKENS: Final = ("TAG-1", "tag-1", "TAG-2", "BLOCKED", "LATE", "TAG-3", "TAG-4", "TAG-5", "TAG-6", "TAG-7", "Tag-8")
+_ORDINARY: Final = ("TAG-1", "tag-1", "TAG-2", "BLOCKED", "LATE", "TAG-3", "TAG-4", "TAG-5", "TAG-6", "TAG-7", "Tag-8")
+_RESTRICTED: Final = ("FLEET", "FLEET", "fleet", "STAFF", "ONCE-1", "once-1", "ONCE-2", "ONCE-3")
+TOKENS: Final = (*_ORDINARY, *_RESTRICTED)
+_COMPANY: Final = KnownGroup(UUID(int=101), "Company", "COMPANY", restrictions=Restrictions(sessions_per_month=6))
+_DRIVERS: Final = KnownGroup(UUID(int=102), "Drivers", restrictions=Restrictions(charge_points=("CP-1", "CP-2")))
+_FLEET: Final = TokenRow(
+    1,
+    "FLEET",
+    "ISO14443",
+    "accepted",
+    None,
+    None,
+    None,
+    False,
+    UUID(int=201),
+    restrictions=Restrictions(max_concurrent_sessions=2, sessions_per_day=4),
+    groups=(_DRIVERS, _COMPANY),
+)
+_HOURS: Final = Restrictions(hours=(Window(start="22:00", end="06:00"),), time_zone="Europe/Berlin")
 KNOWN_TOKENS: Final = (
     TokenRow(1, "TAG-1", "ISO14443", "accepted", None, None, "GROUP", False),
     TokenRow(1, "TAG-1", "eMAID", "accepted", None, EPOCH + timedelta(hours=1), None, False),
@@ -22,6 +42,11 @@ KNOWN_TOKENS: Final = (
     TokenRow(1, "LATE", "ISO14443", "accepted", None, EPOCH + timedelta(hours=30), None, False),
     TokenRow(2, "TAG-1", "eMAID", "accepted", EPOCH + timedelta(hours=1), None, None, False),
     TokenRow(2, "TAG-3", "ISO14443", "accepted", None, None, None, False),
+    _FLEET,
+    TokenRow(1, "STAFF", "ISO14443", "accepted", None, None, None, False, UUID(int=202), restrictions=_HOURS, groups=(_COMPANY,)),
+    TokenRow(1, "ONCE-1", "Central", "accepted", None, None, None, False, UUID(int=203), single_use=True),
+    TokenRow(1, "ONCE-2", "Central", "accepted", None, None, None, False, UUID(int=204), single_use=True, parent=_FLEET),
+    TokenRow(1, "ONCE-3", "Central", "accepted", None, None, None, False, UUID(int=205), single_use=True, parent=_FLEET),
 )
 """What an operator has entered."""
 REFERENCES: Final[dict[str, tuple[str | None, ...]]] = {

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from random import Random
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -13,6 +14,7 @@ from uuid import UUID
 import msgspec
 
 from csms.domain.operations import Operation
+from csms.domain.restrictions import Restrictions
 from csms.ledger.batch import apply_batch
 from csms.ledger.context import BatchContext
 from csms.ledger.known_sessions import KnownSessions
@@ -150,6 +152,24 @@ async def _read(
     )
 
 
+async def _add_groups(conn: Connection, token: TokenRow) -> None:
+    for group, above in reversed(list(zip_longest(token.groups, token.groups[1:]))):
+        await conn.execute(
+            "INSERT INTO token_groups (tenant_id, group_id, name, parent_id, group_id_token, restrictions) "
+            "VALUES ($1, $2, $3, $4, $5, $6::text::jsonb) ON CONFLICT DO NOTHING",
+            token.tenant_id,
+            group.group_id,
+            group.name,
+            None if above is None else above.group_id,
+            group.group_id_token,
+            _json(group.restrictions),
+        )
+
+
+def _json(restrictions: Restrictions | None) -> str | None:
+    return None if restrictions is None else msgspec.json.encode(restrictions).decode()
+
+
 def _comparable(record: CommandRecord) -> Any:
     """PostgreSQL writes JSON in its own way."""
     return msgspec.structs.replace(record, parameters=b""), json.loads(record.parameters)
@@ -240,10 +260,17 @@ class PostgresSide(Side):
         return await _read(PostgresGatewayStore(self._database), process_id, stations, commands)
 
     async def add_token(self, token: TokenRow) -> None:
+        await run_with_owner(self._dsn, lambda conn: _add_groups(conn, token))
         await self._execute(
-            "INSERT INTO id_tokens (tenant_id, id_token, type, status, valid_from, valid_until, group_id_token, retired_at) "
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $8::boolean THEN '2026-01-01'::timestamptz END) ",
-            *msgspec.structs.astuple(token),
+            "INSERT INTO id_tokens (tenant_id, id_token, type, status, valid_from, valid_until, group_id_token, retired_at, "
+            "token_id, restrictions, single_use, group_id, parent_token_id) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $8::boolean THEN '2026-01-01'::timestamptz END, "
+            "coalesce($9, gen_random_uuid()), $10::text::jsonb, $11, $12, $13)",
+            *msgspec.structs.astuple(token)[:9],
+            _json(token.restrictions),
+            token.single_use,
+            token.groups[0].group_id if token.groups else None,
+            None if token.parent is None else token.parent.token_id,
         )
 
     async def add_command(self, command: Command) -> None:
@@ -273,9 +300,9 @@ class PostgresSide(Side):
 
         async def work(conn: Connection) -> None:
             await conn.execute(
-                "TRUNCATE gateway_processes, stations, evses, connectors, id_tokens, sessions, transaction_events, "
+                "TRUNCATE gateway_processes, stations, evses, connectors, id_tokens, token_groups, sessions, transaction_events, "
                 "sample_shapes, samples, station_samples, station_events, device_variables, quarantine, quarantine_usage, "
-                "relaxations, commands, event_streams, session_corrections, outbox RESTART IDENTITY CASCADE; "
+                "relaxations, commands, event_streams, session_corrections, session_states, outbox RESTART IDENTITY CASCADE; "
                 "ALTER SEQUENCE ocpp16_transaction_numbers RESTART"
             )
 

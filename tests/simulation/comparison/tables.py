@@ -34,7 +34,7 @@ _PLAIN: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "event_streams": ("tenant_id, station_id, stream_id", ("variable_monitoring_id", "opened_at")),
     "id_tokens": (
         "tenant_id, lower(id_token), type",
-        ("id_token", "status", "valid_from", "valid_until", "group_id_token", "retired_at IS NOT NULL"),
+        ("id_token", "status", "valid_from", "valid_until", "group_id_token", "retired_at IS NOT NULL", "used_by_session_id"),
     ),
     "sessions": (
         "tenant_id, session_id",
@@ -50,6 +50,7 @@ _PLAIN: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
         "tenant_id, session_id, seq_no, digest",
         ("type", "event_time", "event_time_text", "trigger_reason", "offline", "conflict", "data", "answer"),
     ),
+    "session_states": ("tenant_id, session_id, time, status", ()),
     "session_corrections": ("tenant_id, session_id, correction_id", ("cause", "changes")),
     "station_events": (
         "tenant_id, event_id",
@@ -99,7 +100,7 @@ async def postgres_tables(conn: Connection) -> Tables:
     found: Tables = {}
     for table, (key, columns) in _PLAIN.items():
         width = len(key.split(", "))
-        rows = await conn.fetch(f"SELECT {key}, {', '.join(columns)} FROM {table}")
+        rows = await conn.fetch(f"SELECT {', '.join((key, *columns))} FROM {table}")
         found[table] = {
             _key(row[:width]): {
                 name: _read(value) if name in _JSON and value is not None else value
@@ -134,6 +135,7 @@ def model_tables(engine: Engine) -> Tables:
             for key, events in engine.table("events").items()
             for event in events
         },
+        "session_states": rows("session_states", lambda key, row: (key, {})),
         "session_corrections": rows("corrections", lambda key, row: (key, {"cause": row.cause, "changes": _read(row.changes)})),
         "station_events": rows("station_events", lambda key, row: (key, _without(row, "tenant_id", "event_id"))),
         "device_variables": rows("device_variables", _variable),
@@ -195,9 +197,8 @@ def _without(row: Any, *names: str) -> dict[str, Any]:
 
 
 def _token(key: Any, row: Any) -> tuple[Any, dict[str, Any]]:
-    fields = _without(row, "tenant_id", "type")
-    fields["retired_at IS NOT NULL"] = fields.pop("retired")
-    return key, fields
+    names = ("id_token", "status", "valid_from", "valid_until", "group_id_token", "used_by_session_id")
+    return key, {name: getattr(row, name) for name in names} | {"retired_at IS NOT NULL": row.retired}
 
 
 def _session(key: Any, row: Any) -> tuple[Any, dict[str, Any]]:

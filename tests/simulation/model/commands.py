@@ -153,7 +153,11 @@ class CommandStatements(Statements):
         evse = _first(*named_places, session.evse_id)
         if token is None or session.evse_id is None:
             return False
-        return str(token).lower() == (session.id_token or "").lower() and str(evse) == str(session.evse_id)
+        return _plain(str(token)) == _plain(session.id_token or "") and str(evse) == str(session.evse_id)
+
+
+def _plain(token: str) -> str:
+    return token.lower().translate({ord(separator): None for separator in "-*:"})
 
 
 def _first(*values: Any) -> Any:

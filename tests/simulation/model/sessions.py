@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
+from csms.domain.restrictions import Place, first_id_of
 from csms.domain.session_state import SessionState
 from csms.ledger.port import RefKey, SessionKey, StationKey
-from csms.ledger.rows import ConnectorKey, CorrectionRow, EventRow, TokenRow
+from csms.ledger.rows import ConnectorKey, CorrectionRow, EventRow, OpenSession, TokenRow, TokenUse, Usage, UsageQuestion
 from csms.ledger.transaction_ids import BLOCK
 from csms.store.ledger_tokens import UNKNOWN_TOKENS_MAX
 from tests.simulation.model.engine import UniqueViolation
@@ -201,21 +205,62 @@ class SessionStatements(Statements):
                 found.setdefault((token.tenant_id, token.id_token.lower()), []).append(token)
         return found
 
+    def _sessions_of_token(self, tenant_id: int, token_key: str) -> list[Session]:
+        """Those that it was shown for, and those of the tokens that stand for it."""
+        standing = {
+            child.used_by_session_id
+            for token in self.tx.rows("tokens")
+            if token.tenant_id == tenant_id and token.id_token.lower() == token_key
+            for child in self.tx.rows("tokens")
+            if child.parent is not None and child.parent.token_id == token.token_id and child.tenant_id == tenant_id
+        }
+        return [
+            session
+            for session in self.tx.rows("sessions")
+            if session.state.tenant_id == tenant_id
+            and ((session.state.id_token or "").lower() == token_key or session.state.session_id in standing)
+        ]
+
     @statement
-    async def open_token_sessions(
-        self, keys: Collection[tuple[int, str]]
-    ) -> dict[tuple[int, str], list[tuple[int, int | None, str]]]:
-        found: dict[tuple[int, str], list[tuple[int, int | None, str]]] = {}
-        for session in self.tx.rows("sessions"):
-            state = session.state
-            key = (state.tenant_id, (state.id_token or "").lower())
-            if state.id_token is None or state.status != "active" or key not in keys:
-                continue
-            station: Station = self.tx.get("stations", (state.tenant_id, state.station_id))
-            fresh = session.updated_at > self.tx.now - timedelta(hours=24)
-            if fresh and (station.booted_at is None or station.booted_at <= session.updated_at):
-                found.setdefault(key, []).append((state.station_id, state.evse_id, state.transaction_ref))
+    async def open_token_sessions(self, keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], list[OpenSession]]:
+        found: dict[tuple[int, str], list[OpenSession]] = {}
+        for key in keys:
+            for session in self._sessions_of_token(*key):
+                state = session.state
+                station: Station = self.tx.get("stations", (state.tenant_id, state.station_id))
+                fresh = state.status == "active" and session.updated_at > self.tx.now - timedelta(hours=24)
+                if fresh and (station.booted_at is None or station.booted_at <= session.updated_at):
+                    opened = OpenSession(state.station_id, state.evse_id, state.transaction_ref, state.session_id)
+                    found.setdefault(key, []).append(opened)
         return found
+
+    @statement
+    async def token_usage(self, questions: Collection[UsageQuestion]) -> dict[UsageQuestion, Usage]:
+        return {
+            question: Usage(
+                sum(
+                    session.state.authorization_status == "Accepted" and session.state.session_id >= first_id_of(question.since)
+                    for session in self._sessions_of_token(question.tenant_id, question.token_key)
+                ),
+                Decimal(0),
+            )
+            for question in questions
+        }
+
+    @statement
+    async def places(self, keys: Collection[StationKey]) -> dict[StationKey, Place]:
+        return {key: Place(self.tx.get("stations", key).identity) for key in keys}
+
+    @statement
+    async def use_tokens(self, uses: Sequence[TokenUse], now: datetime) -> set[TokenUse]:
+        won = set()
+        for use in uses:
+            (key,) = [key for key, token in self.tx.items("tokens") if token.token_id == use.token_id]
+            token = await self.tx.to_update("tokens", key, lambda t: t.used_by_session_id is None)
+            if token is not None:
+                self.tx.put("tokens", key, msgspec.structs.replace(token, used_by_session_id=use.session_id))
+                won.add(use)
+        return won
 
     @statement
     async def add_unknown_tokens(self, tokens: Collection[tuple[int, str, str]]) -> None:

@@ -17,8 +17,8 @@ from csms.domain.operations import (
     ReportConnectorStatus,
     SeenStation,
 )
-from csms.ledger.port import StationKey, StreamKey
-from csms.ledger.rows import GoneStation, Presence, StationRow
+from csms.ledger.port import SessionKey, StationKey, StreamKey
+from csms.ledger.rows import GoneStation, Presence, PricedSession, StateRow, StationRow
 from csms.store.ledger_stations import CONNECTORS_MAX, EVSES_MAX, PROCESS_DEAD_AFTER_S
 from csms.store.ledger_streams import STREAMS_MAX
 from tests.simulation.model.engine import Mode
@@ -236,6 +236,19 @@ class StationStatements(Statements):
         known: Connector = await self.tx.conflicting("connectors", key)
         if known.status_time is None or time is None or time >= min(known.status_time, known.status_recorded_at):
             self.tx.put("connectors", key, told)
+
+    @statement
+    async def note_states(self, rows: Sequence[StateRow]) -> None:
+        for row in rows:
+            for _, session in self.tx.group("sessions", row[:2]):
+                state = session.state
+                if (state.status, state.connector_id, state.ocpp_version) == ("active", row.connector_id, "ocpp1.6"):
+                    await self.tx.insert("session_states", (state.tenant_id, state.session_id, row.time, row.status), True)
+
+    @statement
+    async def priced_sessions(self, keys: Collection[SessionKey], most_readings: int) -> dict[SessionKey, PricedSession]:
+        """There are no tariffs in the model."""
+        return {}
 
     @statement
     async def open_streams(self, ops: Sequence[OpenEventStream]) -> list[bool]:

@@ -133,10 +133,16 @@ def test_authorize() -> None:
         ("Invalid", "Invalid"),
         ("Unknown", "Invalid"),
         ("ConcurrentTx", "ConcurrentTx"),
+        ("NoCredit", "Blocked"),
+        ("NotAllowedTypeEVSE", "Invalid"),
+        ("NotAtThisLocation", "Invalid"),
+        ("NotAtThisTime", "Invalid"),
     ],
 )
 def test_authorize_answer(status: AuthorizationStatus, told: str) -> None:
-    assert answered("ocpp1.6", "Authorize", handle("Authorize"), Decision(status=status)) == {"idTagInfo": {"status": told}}
+    """The reason is for the operator alone."""
+    decision = Decision(status=status, reason="because", language="de")
+    assert answered("ocpp1.6", "Authorize", handle("Authorize"), decision) == {"idTagInfo": {"status": told}}
 
 
 def test_id_tag_info_has_expiry_in_utc_and_group() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -102,9 +102,17 @@ def test_authorize() -> None:
     assert effect.hold == "authorize"
 
 
-@pytest.mark.parametrize("status", ["Accepted", "Blocked", "Expired", "Invalid", "Unknown", "ConcurrentTx"])
+@pytest.mark.parametrize("status", get_args(AuthorizationStatus))
 def test_authorize_answer(status: AuthorizationStatus) -> None:
-    assert answered("ocpp2.0.1", "Authorize", handle("Authorize"), Decision(status=status)) == {"idTokenInfo": {"status": status}}
+    """The reason is for the operator alone."""
+    decision = Decision(status=status, reason="because")
+    assert answered("ocpp2.0.1", "Authorize", handle("Authorize"), decision) == {"idTokenInfo": {"status": status}}
+
+
+def test_the_language_of_the_driver_is_told() -> None:
+    decision = Decision(status="Accepted", language="de")
+    told = {"idTokenInfo": {"status": "Accepted", "language1": "de"}}
+    assert answered("ocpp2.0.1", "Authorize", handle("Authorize"), decision) == told
 
 
 def test_id_token_info_has_cache_expiry_and_group() -> None:
