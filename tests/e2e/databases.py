@@ -23,7 +23,7 @@ def external_database(
     """A migrated database: its URL, and the environment that lets a server use it."""
     name = f"served_{next(_numbers)}"
     superuser = postgres.url("postgres", "postgres")
-    execute(superuser, f"CREATE DATABASE {name} TEMPLATE {template} OWNER csms")
+    execute(superuser, f"CREATE DATABASE {name} TEMPLATE {template} OWNER csms STRATEGY FILE_COPY")
     secret_file = folder / "secret"
     secret_file.touch(mode=0o600)
     secret_file.write_bytes(bytes(range(32)))

@@ -31,7 +31,7 @@ INSERT INTO tenants OVERRIDING SYSTEM VALUE SELECT * FROM tenants_at_first;
 def rules_database(postgres: EmbeddedPostgres, migrated_template: str) -> Iterator[str]:
     """The URL of the database, as the superuser."""
     server = postgres.url("postgres", "postgres")
-    execute(server, f"CREATE DATABASE {NAME} TEMPLATE {migrated_template} OWNER csms")
+    execute(server, f"CREATE DATABASE {NAME} TEMPLATE {migrated_template} OWNER csms STRATEGY FILE_COPY")
     url = postgres.url(NAME, "postgres")
     execute(url, "CREATE TABLE tenants_at_first AS SELECT * FROM tenants")
     yield url
