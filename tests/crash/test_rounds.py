@@ -33,7 +33,7 @@ PLANTED = (
        SELECT tenant_id, gen_random_uuid(), station_id, ocpp_version, transaction_ref || '9' FROM sessions LIMIT 1""",
     """INSERT INTO sessions (tenant_id, session_id, station_id, ocpp_version, transaction_ref, incarnation)
        SELECT tenant_id, gen_random_uuid(), station_id, ocpp_version, transaction_ref, 1
-       FROM sessions WHERE ocpp_version = 'ocpp1.6' ORDER BY created_at DESC LIMIT 1""",
+       FROM sessions WHERE ocpp_version = 'ocpp1.6' AND status = 'completed' ORDER BY created_at DESC LIMIT 1""",
     "UPDATE connectors SET status = 'Faulted' WHERE evse_id = 1",
     "DELETE FROM station_events WHERE type = 'security_event'",
 )

@@ -42,7 +42,7 @@ def test_tc_i_01_running_cost(station: ChargingStation) -> None:
     wire = station.station
     while not told or told[-1] != _cost(transaction):
         if not told:
-            sample = {"timestamp": at(), "sampledValue": transaction.register("Sample.Periodic")}
+            sample = {"timestamp": at(), "sampledValue": transaction.register("Sample.Periodic", 400)}
             event = {"transactionId": transaction.id}
             transaction.events += 1
             update: dict[str, Any] = {"eventType": "Updated", "timestamp": at(), "triggerReason": "MeterValuePeriodic"}

@@ -197,7 +197,11 @@ async def test_b8_a_boot_with_another_serial_number_than_the_certificate_closes_
                 assert await station.closed() == (1008, "wrong_certificate"), "and without an answer"
         (row,) = await site.rows("SELECT registration, serial_number FROM stations")
         assert (row["registration"], row["serial_number"]) == ("unknown", None)
-        events = await site.rows("SELECT data FROM station_events WHERE type = 'wrong_certificate' ORDER BY recorded_at")
+        events: list[Any] = []
+        with trio.fail_after(20):
+            while len(events) < 2:  # the connection is closed before they are stored
+                events = await site.rows("SELECT data FROM station_events WHERE type = 'wrong_certificate' ORDER BY recorded_at")
+                await trio.sleep(0.05)
         assert json.loads(events[0]["data"]) == {"certificate_name": "SN-1", "serial_number": "SN-2"}
         async with site.station(versions=[version], tls=client) as station:
             assert (await tell(station, "BootNotification", with_serial_number(version, "SN-1")))["status"] == "Accepted"
