@@ -7,6 +7,7 @@ import hmac
 import ssl
 from contextlib import aclosing
 from datetime import datetime
+from functools import cache
 from types import TracebackType
 from typing import Annotated, Final, Self
 from uuid import UUID
@@ -65,6 +66,12 @@ class _Reply(msgspec.Struct, forbid_unknown_fields=True):
 _read_reply: Final = msgspec.json.Decoder(_Reply).decode
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The authorities that the operating system trusts; reading them takes a tenth of a second."""
+    return ssl.create_default_context()
+
+
 class ThirdPartyClient:
     """Use as an async context: it owns the connections, which are kept open between questions."""
 
@@ -73,7 +80,7 @@ class ThirdPartyClient:
         authorities that the operating system trusts."""
         self._clock = clock
         resolver = Resolver()
-        context = tls or ssl.create_default_context()
+        context = tls or _trusted()
         self._pools = {
             scheme: httpcore2.AsyncConnectionPool(
                 context,

