@@ -14,7 +14,7 @@ from csms.outbox import metrics
 from csms.outbox.poke import WRITTEN_TOPIC
 from csms.outbox.sink import Sink, SinkUnavailable
 from csms.store import StoreUnavailable
-from csms.store.outbox import OutboxStore
+from csms.store.outbox import START, OutboxStore
 from csms.store.queries.events import EventPosition
 
 log = structlog.get_logger()
@@ -49,6 +49,8 @@ class OutboxReader:
         self._owner = owner
         self._component = component
         self._rested_at = trio.current_time()
+        self._stored = self._passed = START
+        """What is stored as the position, and up to where this reader has looked: what others take need not be passed again."""
 
     async def run(self) -> None:
         """Runs until cancelled; the lease is given back then."""
@@ -72,7 +74,7 @@ class OutboxReader:
                     self._health.report(self._component, "ok", "another process reads")
                     await trio.sleep(LEASE_S / 3)
                     continue
-                position = await self._publish_all(position)
+                position = self._passed = await self._publish_all(self._go_on_from(position))
                 failures = 0
                 await self._tell(position)
                 with trio.move_on_after(POLL_S):
@@ -91,6 +93,12 @@ class OutboxReader:
             except StoreUnavailable:
                 # the ledger tells of the database
                 await trio.sleep(POLL_S)
+
+    def _go_on_from(self, stored: EventPosition) -> EventPosition:
+        if _key(stored) < _key(self._stored):
+            self._passed = stored  # somebody has set it back
+        self._stored = stored
+        return max(stored, self._passed, key=_key)
 
     async def _publish_all(self, position: EventPosition) -> EventPosition:
         """Publish what may be read; gives the new position. Raises _Overtaken, SinkUnavailable, StoreUnavailable."""
@@ -111,15 +119,15 @@ class OutboxReader:
     async def _rest(self, position: EventPosition, end: EventPosition) -> EventPosition:
         """Nothing came: move on past what others take now and then, so that it can be deleted."""
         now = trio.current_time()
-        if now - self._rested_at < REST_S or end == position:
-            return position
-        self._rested_at = now
-        await self._move(end)
+        if now - self._rested_at >= REST_S and end != position:
+            self._rested_at = now
+            await self._move(end)
         return end
 
     async def _move(self, position: EventPosition) -> None:
         if not await self._store.move(self._sink.name, self._owner, position, LEASE_S):
             raise _Overtaken
+        self._stored = position
 
     async def _tell(self, position: EventPosition) -> None:
         backlog = await self._store.backlog(position, self._sink.takes)
@@ -151,3 +159,7 @@ class OutboxReader:
             await self._store.give_back(self._sink.name, self._owner)
         except StoreUnavailable:
             log.debug("outbox.lease_not_given_back", sink=self._sink.name)
+
+
+def _key(position: EventPosition) -> tuple[int, int]:
+    return position.xid, position.id
