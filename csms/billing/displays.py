@@ -21,7 +21,7 @@ from csms.billing.running import Priced
 from csms.clock import Clock
 from csms.commands import CommandService, RawOrder, StationAway, StationRefused, TooManyCommands, UnknownStation
 from csms.pricing.exact import to_minor_unit
-from csms.store import Database, StoreUnavailable
+from csms.store import Connection, Database, StoreUnavailable
 from csms.store.queries import cost_displays as queries
 from csms.store.queries.cost_displays import Display
 
@@ -30,6 +30,8 @@ log = structlog.get_logger()
 BY: Final = "system:billing"
 ASK_AGAIN: Final = timedelta(days=30)
 """A station may get another firmware, or be configured."""
+UNANSWERED: Final = timedelta(hours=1)
+"""How long after a question that nobody answered the next one may follow."""
 _ANSWER_S: Final = 20.0
 _VENDOR: Final = "org.openchargealliance.costmsg"
 _KEY: Final = "CustomDisplayCostAndPrice"
@@ -48,10 +50,12 @@ class CostDisplays:
 
     async def ask(self, tenant_id: int, session_id: UUID) -> None:
         """Find out whether the session's station shows costs, unless that is known. Raises StoreUnavailable."""
-        before = self._clock.now() - ASK_AGAIN
+        now = self._clock.now()
 
-        async def claim(conn: Any) -> Display | None:
-            return await queries.claim_question(conn, tenant_id, session_id, before)
+        async def claim(conn: Connection) -> Display | None:
+            return await queries.claim_question(
+                conn, tenant_id, session_id, answered_before=now - ASK_AGAIN, asked_before=now - UNANSWERED
+            )
 
         station = await self._database.tenant_unit(tenant_id, claim)
         if station is None:
@@ -62,8 +66,8 @@ class CostDisplays:
             )
         except _REFUSALS:
             return
-        if row.status == "accepted" and row.result is not None:
-            shows = answer_says_yes(row.result)
+        if row.status in ("accepted", "rejected", "failed"):
+            shows = row.result is not None and answer_says_yes(row.result)
             await self._database.tenant_unit(
                 tenant_id, lambda conn: queries.note_answer(conn, tenant_id, station.station_id, shows)
             )

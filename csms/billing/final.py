@@ -15,7 +15,7 @@ import structlog
 import trio
 
 from csms.billing.cdr import Basis, Cdr, CdrToken, Hold, Snapshot, credit, make_cdr, money, same_bill, select_signed
-from csms.billing.pricers import Pricers, series_of
+from csms.billing.pricers import Pricers
 from csms.billing.session_usage import to_usage
 from csms.clock import Clock, Ids
 from csms.domain.session_flags import DOUBTS
@@ -30,13 +30,18 @@ from csms.store.queries.cdrs import BilledSession
 from csms.store.queries.events import insert_event
 from csms.store.queries.signed_values import signed_values
 from csms.store.queries.token_limits import token_facts
-from csms.tariffs.service import choose_for_session, has_assignments, load_series, load_version, newer_version
+from csms.tariffs.service import choose_for_session, has_assignments, load_series_of, version_of_session
 
 log = structlog.get_logger()
 
 INLINE: Final = 500
 """Readings up to which a session is priced at once; above, a thread does it."""
 _BY_STATION: Final = "offline"
+_NOT_CHOSEN: Final = b"null"
+
+
+class _Changed(Exception):
+    """The session has changed since it was read."""
 
 
 class Priceable(msgspec.Struct, frozen=True):
@@ -45,6 +50,8 @@ class Priceable(msgspec.Struct, frozen=True):
     snapshot: Snapshot
     station_id: int
     group_id: UUID | None
+    as_of: datetime
+    """When the session was changed last, as it was read."""
     choice: bytes
     version: int
     tariff: Tariff
@@ -74,6 +81,17 @@ class FinalBilling:
         None where there is nothing to bill (the session runs, or its tenant has no tariffs), it is held back, or the bill is as
         it was. Raises StoreUnavailable.
         """
+        while True:
+            try:
+                return await self._bill(tenant_id, session_id)
+            except _Changed:
+                log.debug("billing.changed_meanwhile", tenant_id=tenant_id, session_id=str(session_id))
+
+    async def give_up(self, tenant_id: int, session_id: UUID) -> None:
+        """Note that billing the session failed, for people to see. Raises StoreUnavailable."""
+        await self._hold(tenant_id, session_id, Held("unusable", _NOT_CHOSEN))
+
+    async def _bill(self, tenant_id: int, session_id: UUID) -> list[Cdr]:
         found = await self._database.tenant_unit(tenant_id, lambda conn: self._read(conn, tenant_id, session_id))
         if found is None:
             return []
@@ -130,17 +148,20 @@ class FinalBilling:
     async def _record(self, conn: Connection, tenant_id: int, session_id: UUID, found: Priceable, cost: Cost) -> list[Cdr]:
         await _ensure_row(conn, tenant_id, session_id, found.choice)
         await cost_queries.get_cost(conn, tenant_id, session_id, lock=True)
+        # who waited for the lock may have read what is no longer so, and there may be no other event to come here for
+        if await cdr_queries.changed_at(conn, tenant_id, session_id) != found.as_of:
+            raise _Changed
         newest = await cdr_queries.newest_cdr(conn, tenant_id, session_id)
         revision = 0 if newest is None else newest.revision
         made: list[Cdr] = []
         draft = make_cdr("", 0, found.snapshot, found.tariff, found.version, cost)
-        if newest is not None and not newest.cdr.credit:
-            if same_bill(newest.cdr, draft):
-                return []
-            made.append(credit(newest.cdr, f"{newest.cdr.id}-C", await cdr_queries.take_number(conn, tenant_id)))
-        if cost.total_energy or cost.total_cost.excl_vat:
-            number = await cdr_queries.take_number(conn, tenant_id)
-            made.append(msgspec.structs.replace(draft, id=str(self._ids.uuid7()), number=number))
+        billed = newest is not None and not newest.cdr.credit
+        if newest is None or not billed or not same_bill(newest.cdr, draft):
+            if newest is not None and billed:
+                made.append(credit(newest.cdr, f"{newest.cdr.id}-C", await cdr_queries.take_number(conn, tenant_id)))
+            if cost.total_energy or cost.total_cost.excl_vat:
+                number = await cdr_queries.take_number(conn, tenant_id)
+                made.append(msgspec.structs.replace(draft, id=str(self._ids.uuid7()), number=number))
         basis = Basis(found.usage.start, found.usage.end, found.usage.time_zone, found.series, found.usage.reservation)
         for cdr in made:
             revision += 1
@@ -202,11 +223,8 @@ async def _gather(
     if span is None or len(readings) >= MOST_ENTRIES:
         return Held("too_long", choice)
     usage = to_usage(span, readings, states)
-    stored = await load_version(conn, tenant_id, tariff_id, version)
-    if stored.on_change == "follow":
-        version = await newer_version(conn, tenant_id, tariff_id, usage.end) or version
-        stored = await load_version(conn, tenant_id, tariff_id, version)
-    series = await series_for(conn, tenant_id, stored.tariff, usage.start, usage.end)
+    stored = await version_of_session(conn, tenant_id, tariff_id, version, usage.end)
+    series = await load_series_of(conn, tenant_id, stored.tariff, usage.start, usage.end)
     token, group_id = await _token(conn, tenant_id, session)
     snapshot = Snapshot(
         session_id=session_id,
@@ -217,13 +235,9 @@ async def _gather(
         stop_reason=session.stop_reason,
         signed_values=select_signed(await signed_values(conn, tenant_id, session_id)),
     )
-    return Priceable(snapshot, session.station_id, group_id, choice, version, stored.tariff, series, usage)
-
-
-async def series_for(conn: Connection, tenant_id: int, tariff: Tariff, start: datetime, end: datetime) -> PriceSeries:
-    """The part of the price series that a session needs; empty for a tariff without one."""
-    series_id = series_of(tariff)
-    return PriceSeries() if series_id is None else await load_series(conn, tenant_id, series_id, start, end)
+    return Priceable(
+        snapshot, session.station_id, group_id, session.updated_at, choice, stored.version, stored.tariff, series, usage
+    )
 
 
 async def _token(conn: Connection, tenant_id: int, session: BilledSession) -> tuple[CdrToken | None, UUID | None]:

@@ -20,7 +20,7 @@ class Pricers:
 
     def of(self, tenant_id: int, version: int, tariff: Tariff, series: PriceSeries) -> Pricer:
         """The pricer of a tariff; those of dynamic tariffs are made anew, since each session has its own part of the series."""
-        if series.steps or series_of(tariff) is not None:
+        if tariff.series_id is not None:
             return Pricer(tariff, series)
         key = (tenant_id, tariff.id, version)
         pricer = self._kept.get(key)
@@ -30,9 +30,3 @@ class Pricers:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return pricer
-
-
-def series_of(tariff: Tariff) -> str | None:
-    """The price series that a dynamic tariff follows."""
-    extensions = tariff.extensions
-    return None if extensions is None or extensions.dynamic_energy is None else extensions.dynamic_energy.series

@@ -17,7 +17,6 @@ import structlog
 import trio
 
 from csms.billing.cdr import money
-from csms.billing.final import series_for
 from csms.billing.pricers import Pricers
 from csms.billing.session_usage import bounds, energy_readings, momentary_values, parking_changes, reservation
 from csms.clock import Clock
@@ -33,7 +32,7 @@ from csms.store.queries import session_usage as usage_queries
 from csms.store.queries.events import insert_event
 from csms.store.queries.session_costs import RunningCost, SessionCost
 from csms.store.queries.session_usage import SessionSpan
-from csms.tariffs.service import TariffVersion, load_version, newer_version
+from csms.tariffs.service import TariffVersion, load_series_of, version_of_session
 
 log = structlog.get_logger()
 
@@ -49,7 +48,7 @@ _encode_state: Final = msgspec.json.Encoder().encode
 
 class Priced(msgspec.Struct, frozen=True):
     """A running session after a look. `amount` in the smallest unit of `currency`, with VAT if any is stated; `changed`: it is
-    another than before; `limit`: which limit it has reached now."""
+    another than before; `limit`: which limit it has reached, for which it was not ordered to stop yet."""
 
     session_id: UUID
     transaction_id: str
@@ -70,6 +69,7 @@ class _Found(msgspec.Struct, frozen=True):
     """What was read of one session."""
 
     cost: SessionCost
+    state: PricingState | None
     span: SessionSpan
     facts: queries.RunningFacts
     readings: Sequence[Reading]
@@ -128,12 +128,11 @@ class RunningCosts:
             row.session_id,
             row.tariff_version if found.tariff is None else found.tariff.version,
             None if state is None else _encode_state(state),
-            None if total is None else total.excl_vat,
-            None if total is None else total.incl_vat,
-            until,
+            row.total_excl_vat if total is None else total.excl_vat,
+            row.total_incl_vat if total is None else total.incl_vat,
+            row.priced_until if total is None else until,
             row.due_at or now,
             due_at,
-            row.limit_reached or limit,
         )
         before = row.total_incl_vat if row.total_incl_vat is not None else row.total_excl_vat
         changed = total is not None and before != (total.incl_vat if total.incl_vat is not None else total.excl_vat)
@@ -164,12 +163,11 @@ def _fold(pricer: Pricer, found: _Found, now: datetime) -> tuple[PricingState | 
     """
     start, until = bounds(found.span, now)
     try:
-        if found.cost.state is None:
+        state = found.state
+        if state is None:
             state = pricer.begin(start, found.span.time_zone, reservation(found.span, start))
             if found.span.start_meter_wh is not None:
                 pricer.fold(state, [EnergyReading(start, found.span.start_meter_wh)])
-        else:
-            state = _read_state(found.cost.state)
         from_now_on = to_datetime(state.time)
         registers = [r for r in energy_readings(found.readings) if r.time > from_now_on]
         parking = parking_changes(found.states, charged=state.energy > 0)
@@ -214,13 +212,14 @@ async def _read(conn: Connection, tenant_id: int, session_ids: Sequence[UUID], n
         return []
     tariffs = await _tariffs(conn, tenant_id, rows, now)
     # what is folded by one version does not go on by another
-    rows = [
-        msgspec.structs.replace(row, state=None)
-        if row.session_id in tariffs and tariffs[row.session_id].version != row.tariff_version
-        else row
+    folded = {
+        row.session_id: _read_state(row.state)
         for row in rows
-    ]
-    after: dict[UUID, datetime | None] = {row.session_id: _folded_until(row) for row in rows if row.tariff_id is not None}
+        if row.state is not None and row.session_id in tariffs and tariffs[row.session_id].version == row.tariff_version
+    }
+    after: dict[UUID, datetime | None] = {
+        session_id: to_datetime(folded[session_id].time) if session_id in folded else None for session_id in tariffs
+    }
     readings = await usage_queries.load_readings(conn, tenant_id, after) if after else {}
     states = await usage_queries.load_states(conn, tenant_id, after) if after else {}
     facts = await queries.running_facts(conn, tenant_id, [row.session_id for row in rows])
@@ -228,10 +227,11 @@ async def _read(conn: Connection, tenant_id: int, session_ids: Sequence[UUID], n
     for row in rows:
         span, tariff = spans[row.session_id], tariffs.get(row.session_id)
         start, until = bounds(span, now)
-        series = PriceSeries() if tariff is None else await series_for(conn, tenant_id, tariff.tariff, start, until)
+        series = PriceSeries() if tariff is None else await load_series_of(conn, tenant_id, tariff.tariff, start, until)
         found.append(
             _Found(
                 row,
+                folded.get(row.session_id),
                 span,
                 facts[row.session_id],
                 readings.get(row.session_id, []),
@@ -250,25 +250,11 @@ async def _tariffs(conn: Connection, tenant_id: int, rows: Sequence[SessionCost]
     for row in rows:
         if row.tariff_id is None or row.tariff_version is None:
             continue
-        version = await _version(conn, tenant_id, row.tariff_id, row.tariff_version, versions)
-        if version.on_change == "follow":
-            newest = await newer_version(conn, tenant_id, row.tariff_id, now) or version.version
-            version = await _version(conn, tenant_id, row.tariff_id, newest, versions)
-        found[row.session_id] = version
+        key = row.tariff_id, row.tariff_version
+        if key not in versions:
+            versions[key] = await version_of_session(conn, tenant_id, *key, now)
+        found[row.session_id] = versions[key]
     return found
-
-
-async def _version(
-    conn: Connection, tenant_id: int, tariff_id: str, number: int, known: dict[tuple[str, int], TariffVersion]
-) -> TariffVersion:
-    version = known.get((tariff_id, number))
-    if version is None:
-        version = known[tariff_id, number] = await load_version(conn, tenant_id, tariff_id, number)
-    return version
-
-
-def _folded_until(row: SessionCost) -> datetime | None:
-    return None if row.state is None else to_datetime(_read_state(row.state).time)
 
 
 async def _publish(conn: Connection, tenant_id: int, priced: Priced) -> None:

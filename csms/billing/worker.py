@@ -55,6 +55,7 @@ class Billing:
         self._gateway: Database = store.gateway
         self._hub: Database = store.hub
         self._tenant_ids: dict[str, int] = {}
+        self._done: set[UUID] = set()
         self._clock = clock
         self._commands = CommandService(store.hub, bus, clock, ids)
         self._displays = CostDisplays(store.hub, self._commands, clock)
@@ -73,22 +74,34 @@ class Billing:
                 nursery.start_soon(self._ask_for_ever)
 
     async def publish(self, events: Sequence[Event]) -> None:
-        """Take events of sessions. Raises SinkUnavailable while the database is away."""
+        """Take events of sessions. Raises SinkUnavailable while the database is away.
+
+        What was done of a chunk that was given up, for want of time or of the database, is not done again.
+        """
         for event in events:
-            if event.session_id is None:
+            if event.session_id is None or event.event_id in self._done:
                 continue
             try:
-                tenant_id = await self._tenant_id(event.tenant)
-                if event.type == STARTED:
-                    await self._start(tenant_id, event.session_id)
-                else:
-                    await self._end(tenant_id, event.session_id)
+                await self._take(await self._tenant_id(event.tenant), event.type, event.session_id)
             except StoreUnavailable as error:
                 raise SinkUnavailable(f"the database is away: {error}") from error
-            except Exception:
-                # one session that cannot be billed must not keep all others from it
-                FAILED.inc()
-                log.exception("billing.failed", tenant=event.tenant, session_id=str(event.session_id), type=event.type)
+            self._done.add(event.event_id)
+        self._done.clear()
+
+    async def _take(self, tenant_id: int, kind: str, session_id: UUID) -> None:
+        try:
+            if kind == STARTED:
+                await self._start(tenant_id, session_id)
+            else:
+                await self._end(tenant_id, session_id)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            # one session that cannot be billed must not keep all others from it
+            FAILED.inc()
+            log.exception("billing.failed", tenant_id=tenant_id, session_id=str(session_id), type=kind)
+            if kind != STARTED:
+                await self._final.give_up(tenant_id, session_id)
 
     async def _tenant_id(self, slug: str) -> int:
         tenant_id = self._tenant_ids.get(slug)
@@ -162,23 +175,17 @@ class Billing:
         for one in priced:
             await self._displays.tell_running(tenant_id, one)
             if one.limit is not None:
-                await self._stop(tenant_id, one)
+                await self._stop(tenant_id, one.session_id, one, one.limit)
 
-    async def _stop(self, tenant_id: int, priced: Priced) -> None:
-        """End a session whose token may charge no more."""
-        log.info("billing.limit_reached", tenant_id=tenant_id, session_id=str(priced.session_id), limit=priced.limit)
+    async def _stop(self, tenant_id: int, session_id: UUID, priced: Priced, limit: str) -> None:
+        """End a session whose token may charge no more. Noted only once it is ordered: else the next look orders it."""
+        log.info("billing.limit_reached", tenant_id=tenant_id, session_id=str(session_id), limit=limit)
         order = DomainOrder(RemoteStop(transaction_id=priced.transaction_id))
         try:
-            await self._commands.submit(tenant_id, priced.charge_point_id, order, requested_by=BY, session_id=priced.session_id)
+            await self._commands.submit(tenant_id, priced.charge_point_id, order, requested_by=BY, session_id=session_id)
+            await self._hub.tenant_unit(tenant_id, lambda conn: queries.note_limit(conn, tenant_id, session_id, limit))
         except (StationAway, StationRefused, TooManyCommands, UnknownStation, StoreUnavailable) as error:
-            log.info("billing.not_stopped", session_id=str(priced.session_id), why=type(error).__name__)
-            await self._stop_again(tenant_id, priced.session_id)
-
-    async def _stop_again(self, tenant_id: int, session_id: UUID) -> None:
-        try:
-            await self._hub.tenant_unit(tenant_id, lambda conn: queries.forget_limit(conn, tenant_id, session_id))
-        except StoreUnavailable:
-            log.debug("billing.limit_stays", session_id=str(session_id))
+            log.info("billing.not_stopped", session_id=str(session_id), why=type(error).__name__)
 
     async def _ask_for_ever(self) -> None:
         async for tenant_id, session_id in self._asked.clone():

@@ -164,6 +164,12 @@ class Tariff(_Part, frozen=True):
     energy_mix: EnergyMix | None = None
     extensions: Extensions | None = None
 
+    @property
+    def series_id(self) -> str | None:
+        """The price series that a dynamic tariff follows."""
+        dynamic = None if self.extensions is None else self.extensions.dynamic_energy
+        return None if dynamic is None else dynamic.series
+
 
 class SeriesStep(_Part, frozen=True):
     """A price per kWh without VAT from `start` (inclusive) to `end` (exclusive). It may be negative."""

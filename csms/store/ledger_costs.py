@@ -73,8 +73,7 @@ class CostStatements:
         return found
 
     async def _series(self, tenant_id: int, tariff: Tariff, start: datetime) -> PriceSeries:
-        extensions = tariff.extensions
-        if extensions is None or extensions.dynamic_energy is None:
+        if tariff.series_id is None:
             return PriceSeries()
         end: datetime = await self.connection.fetchval("SELECT now() + interval '1 day'")
-        return PriceSeries(tuple(await steps_between(self.connection, tenant_id, extensions.dynamic_energy.series, start, end)))
+        return PriceSeries(tuple(await steps_between(self.connection, tenant_id, tariff.series_id, start, end)))

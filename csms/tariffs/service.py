@@ -101,14 +101,22 @@ async def load_series(conn: Connection, tenant_id: int, series_id: str, start: d
 
 async def load_series_of(conn: Connection, tenant_id: int, tariff: Tariff, start: datetime, end: datetime) -> PriceSeries:
     """The prices of a time for a tariff with dynamic prices; none for others."""
-    if tariff.extensions is None or tariff.extensions.dynamic_energy is None:
-        return PriceSeries()
-    return await load_series(conn, tenant_id, tariff.extensions.dynamic_energy.series, start, end)
+    return PriceSeries() if tariff.series_id is None else await load_series(conn, tenant_id, tariff.series_id, start, end)
 
 
 async def newer_version(conn: Connection, tenant_id: int, tariff_id: str, at: datetime) -> int | None:
     """The version in force at a time: for tariffs whose running sessions follow. None: there is none."""
     return await tariff_queries.version_in_force(conn, tenant_id, tariff_id, at)
+
+
+async def version_of_session(conn: Connection, tenant_id: int, tariff_id: str, version: int, at: datetime) -> TariffVersion:
+    """What a session that began with a version is priced by: that, or the one in force `at` where sessions follow their tariff.
+    Raises LookupError."""
+    own = await load_version(conn, tenant_id, tariff_id, version)
+    if own.on_change == "keep":
+        return own
+    newest = await newer_version(conn, tenant_id, tariff_id, at)
+    return own if newest in (None, version) else await load_version(conn, tenant_id, tariff_id, newest)
 
 
 async def has_assignments(conn: Connection, tenant_id: int) -> bool:

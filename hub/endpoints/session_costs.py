@@ -8,14 +8,14 @@ from uuid import UUID
 import msgspec
 
 from csms.billing.cdr import due
-from csms.billing.final import INLINE, series_for
+from csms.billing.final import INLINE
 from csms.billing.session_usage import load_usage
 from csms.pricing import BadUsage, Cost, Pricer, PriceSeries, Tariff, Usage
 from csms.store import Connection
 from csms.store.queries import session_costs as queries
 from csms.store.queries import sessions as session_queries
 from csms.store.queries.session_costs import SessionCost
-from csms.tariffs.service import load_version, newer_version
+from csms.tariffs.service import load_series_of, version_of_session
 from hub.api.money import Money, money
 from hub.api.paging import NIL, Page, PageQuery, page, position
 from hub.api.problems import conflict, not_found
@@ -113,11 +113,8 @@ async def _basis(conn: Connection, tenant_id: int, session_id: UUID, now: dateti
     usage = await load_usage(conn, tenant_id, session_id, until=now)
     if row.tariff_id is None or row.tariff_version is None or usage is None:
         return _Basis(row, active, usage, None, None, PriceSeries())
-    version = await load_version(conn, tenant_id, row.tariff_id, row.tariff_version)
-    if active and version.on_change == "follow":
-        newest = await newer_version(conn, tenant_id, row.tariff_id, now) or version.version
-        version = await load_version(conn, tenant_id, row.tariff_id, newest)
-    series = await series_for(conn, tenant_id, version.tariff, usage.start, usage.end)
+    version = await version_of_session(conn, tenant_id, row.tariff_id, row.tariff_version, usage.end)
+    series = await load_series_of(conn, tenant_id, version.tariff, usage.start, usage.end)
     return _Basis(row, active, usage, version.tariff, version.version, series)
 
 

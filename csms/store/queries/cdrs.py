@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -37,6 +38,7 @@ class BilledSession(msgspec.Struct, frozen=True):
     location: CdrLocation
     readings_gone: bool
     """They are past their retention."""
+    updated_at: datetime
 
 
 async def take_number(conn: Connection, tenant_id: int) -> int:
@@ -96,13 +98,22 @@ async def insert_cdr(
     )
 
 
+async def changed_at(conn: Connection, tenant_id: int, session_id: UUID) -> datetime | None:
+    """When the session was changed last."""
+    at: datetime | None = await conn.fetchval(
+        "SELECT updated_at FROM sessions WHERE tenant_id = $1 AND session_id = $2", tenant_id, session_id
+    )
+    return at
+
+
 async def billed_session(conn: Connection, tenant_id: int, session_id: UUID) -> BilledSession | None:
     row: Any = await conn.fetchrow(
         "SELECT x.status, x.flags, x.settled_flags, x.transaction_ref, x.id_token, x.id_token_type, x.command_id, x.stop_reason, "
         "x.station_id, x.evse_id, x.connector_id, s.identity, s.meter_serial, coalesce(l.time_zone, t.time_zone) AS time_zone, "
         "l.location_id, l.name, l.address, l.city, l.postal_code, l.country, l.latitude, l.longitude, e.evse_uid, "
         "e.emi3_evse_id, c.connector_type, c.max_power_w, "
-        "coalesce(x.created_at < now() - make_interval(days => t.samples_kept_days), false) AS readings_gone FROM sessions x "
+        "coalesce(x.created_at < now() - make_interval(days => t.samples_kept_days), false) AS readings_gone, x.updated_at "
+        "FROM sessions x "
         "JOIN tenants t ON t.tenant_id = x.tenant_id "
         "JOIN stations s ON s.tenant_id = x.tenant_id AND s.station_id = x.station_id "
         "LEFT JOIN locations l ON l.tenant_id = s.tenant_id AND l.location_id = s.location_id "
@@ -145,4 +156,5 @@ async def billed_session(conn: Connection, tenant_id: int, session_id: UUID) -> 
             row["meter_serial"],
         ),
         row["readings_gone"],
+        row["updated_at"],
     )

@@ -42,6 +42,18 @@ async def check_room(conn: Connection, table: GroupTable, tenant_id: int) -> Non
         raise TooManyGroups
 
 
+async def check_name(conn: Connection, table: GroupTable, tenant_id: int, group_id: UUID, name: str) -> None:
+    """Raises NameTaken."""
+    taken = await conn.fetchval(
+        f"SELECT EXISTS (SELECT FROM {table} WHERE tenant_id = $1 AND lower(name) = lower($3) AND group_id <> $2)",
+        tenant_id,
+        group_id,
+        name,
+    )
+    if taken:
+        raise NameTaken
+
+
 async def check_parent(conn: Connection, table: GroupTable, tenant_id: int, group_id: UUID, parent_id: UUID | None) -> None:
     """May the group (which need not be there yet) belong to this parent? The hierarchy must be locked. Raises NoSuchParent."""
     if parent_id is None:

@@ -43,7 +43,6 @@ class RunningCost(msgspec.Struct, frozen=True):
     priced_until: datetime | None
     was_due_at: datetime
     due_at: datetime
-    limit_reached: str | None
 
 
 class RunningFacts(msgspec.Struct, frozen=True):
@@ -70,7 +69,6 @@ _RUNNING: Final = RowType(
         ("priced_until", "timestamptz"),
         ("was_due_at", "timestamptz"),
         ("due_at", "timestamptz"),
-        ("limit_reached", "text"),
     )
 )
 _RUNNING_NAMES: Final = RunningCost.__struct_fields__
@@ -171,10 +169,10 @@ async def end_running(conn: Connection, tenant_id: int, session_ids: Collection[
     )
 
 
-async def forget_limit(conn: Connection, tenant_id: int, session_id: UUID) -> None:
-    """The session could not be ordered to stop: it is, the next time it is looked at."""
+async def note_limit(conn: Connection, tenant_id: int, session_id: UUID, limit: str) -> None:
+    """The session was ordered to stop for this limit."""
     await conn.execute(
-        "UPDATE session_costs SET limit_reached = NULL WHERE tenant_id = $1 AND session_id = $2", tenant_id, session_id
+        "UPDATE session_costs SET limit_reached = $3 WHERE tenant_id = $1 AND session_id = $2", tenant_id, session_id, limit
     )
 
 

@@ -11,7 +11,7 @@ import asyncpg
 import msgspec
 
 from csms.store.pool import Connection
-from csms.store.queries.hierarchy import GroupInUse, NameTaken, check_parent, check_room, lock_hierarchy
+from csms.store.queries.hierarchy import GroupInUse, check_name, check_parent, check_room, lock_hierarchy
 
 
 class StationGroupFields(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ async def insert_station_group(conn: Connection, tenant_id: int, group_id: UUID,
     await lock_hierarchy(conn, tenant_id)
     await check_room(conn, "station_groups", tenant_id)
     await check_parent(conn, "station_groups", tenant_id, group_id, fields.parent_id)
-    await _check_name(conn, tenant_id, group_id, fields.name)
+    await check_name(conn, "station_groups", tenant_id, group_id, fields.name)
     await conn.execute(
         "INSERT INTO station_groups (tenant_id, group_id, name, parent_id) VALUES ($1, $2, $3, $4)",
         tenant_id,
@@ -75,7 +75,7 @@ async def insert_station_group(conn: Connection, tenant_id: int, group_id: UUID,
 async def replace_station_group(conn: Connection, tenant_id: int, group_id: UUID, fields: StationGroupFields) -> StationGroup:
     """The group must be there and the hierarchy locked. Raises NoSuchParent, NameTaken."""
     await check_parent(conn, "station_groups", tenant_id, group_id, fields.parent_id)
-    await _check_name(conn, tenant_id, group_id, fields.name)
+    await check_name(conn, "station_groups", tenant_id, group_id, fields.name)
     await conn.execute(
         "UPDATE station_groups SET name = $3, parent_id = $4, updated_at = now() WHERE tenant_id = $1 AND group_id = $2",
         tenant_id,
@@ -158,17 +158,6 @@ async def change_members(
         sorted({ids[identity] for identity in add}),
     )
     return await _there(conn, tenant_id, group_id)
-
-
-async def _check_name(conn: Connection, tenant_id: int, group_id: UUID, name: str) -> None:
-    taken = await conn.fetchval(
-        "SELECT EXISTS (SELECT FROM station_groups WHERE tenant_id = $1 AND lower(name) = lower($3) AND group_id <> $2)",
-        tenant_id,
-        group_id,
-        name,
-    )
-    if taken:
-        raise NameTaken
 
 
 async def _there(conn: Connection, tenant_id: int, group_id: UUID) -> StationGroup:

@@ -11,7 +11,7 @@ import msgspec
 
 from csms.domain.restrictions import Restrictions
 from csms.store.pool import Connection
-from csms.store.queries.hierarchy import GroupInUse, NameTaken, check_parent, check_room, lock_hierarchy
+from csms.store.queries.hierarchy import GroupInUse, check_name, check_parent, check_room, lock_hierarchy
 
 GroupKind = Literal["company", "fleet", "family", "other"]
 
@@ -74,7 +74,7 @@ async def insert_token_group(conn: Connection, tenant_id: int, group_id: UUID, f
     await lock_hierarchy(conn, tenant_id)
     await check_room(conn, "token_groups", tenant_id)
     await check_parent(conn, "token_groups", tenant_id, group_id, fields.parent_id)
-    await _check_name(conn, tenant_id, group_id, fields.name)
+    await check_name(conn, "token_groups", tenant_id, group_id, fields.name)
     await conn.execute(
         f"INSERT INTO token_groups (tenant_id, group_id, {', '.join(_NAMES)}) VALUES ($1, $2, {_PLACES})",
         tenant_id,
@@ -87,7 +87,7 @@ async def insert_token_group(conn: Connection, tenant_id: int, group_id: UUID, f
 async def replace_token_group(conn: Connection, tenant_id: int, group_id: UUID, fields: TokenGroupFields) -> TokenGroup:
     """The group must be there and the hierarchy locked. Raises NoSuchParent, NameTaken."""
     await check_parent(conn, "token_groups", tenant_id, group_id, fields.parent_id)
-    await _check_name(conn, tenant_id, group_id, fields.name)
+    await check_name(conn, "token_groups", tenant_id, group_id, fields.name)
     await conn.execute(
         f"UPDATE token_groups SET ({', '.join(_NAMES)}) = ROW ({_PLACES}), updated_at = now() "
         "WHERE tenant_id = $1 AND group_id = $2",
@@ -114,17 +114,6 @@ async def delete_token_group(conn: Connection, tenant_id: int, group_id: UUID) -
         user = {"id_tokens": "tokens belong to the group", "token_groups": "groups belong to the group"}
         raise GroupInUse(user.get(error.table_name or "", "tariffs are assigned to the group")) from None
     return done is not None
-
-
-async def _check_name(conn: Connection, tenant_id: int, group_id: UUID, name: str) -> None:
-    taken = await conn.fetchval(
-        "SELECT EXISTS (SELECT FROM token_groups WHERE tenant_id = $1 AND lower(name) = lower($3) AND group_id <> $2)",
-        tenant_id,
-        group_id,
-        name,
-    )
-    if taken:
-        raise NameTaken
 
 
 async def _there(conn: Connection, tenant_id: int, group_id: UUID) -> TokenGroup:
