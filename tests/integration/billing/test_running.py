@@ -116,6 +116,22 @@ async def test_a_session_that_reaches_a_limit_of_its_token_is_stopped(bills: Bil
     assert len(await bills.sql("SELECT FROM commands WHERE command = 'remote_stop'")) == 1
 
 
+async def test_a_stop_that_cannot_be_ordered_is_ordered_when_the_station_is_back(bills: Bills, boss: Person) -> None:
+    await accept(bills, boss, "TAG1")
+    await bills.sql("""UPDATE id_tokens SET restrictions = '{"max_energy_wh_per_session": 3000}'""")
+    await bills.tariff("north")
+    station = await bills.field.connect("north", "CP1")
+    transaction = await start(bills, station)
+    await bills.sql("UPDATE stations SET connected_process = NULL")
+    await measure(bills, station, transaction, 9000, seconds_ago=1200)
+    await bills.cost(transaction, lambda row: row["total_incl_vat"] == Decimal("2.4000"))
+    await trio.sleep(0.3)
+    assert (await bills.cost(transaction))["limit_reached"] is None
+    await bills.field.hub.connect_station("north", "CP1")
+    await bills.cost(transaction, lambda row: row["limit_reached"] is not None)
+    assert (await ordered(bills, "remote_stop"))["parameters"]["transaction_id"] == transaction
+
+
 async def test_a_station_that_shows_costs_is_asked_once_and_told(bills: Bills, boss: Person) -> None:
     await accept(bills, boss, "TAG1")
     await bills.tariff("north")
