@@ -72,6 +72,8 @@ def _run(step: dict[str, Any]) -> Figures:
             everything = latency
         else:
             found |= _times(latency, f"{action}.")
+    for action, latency in step["answering"].items():
+        found |= _times(latency, f"{action}.answering_")
     found |= _times(everything)
     found |= {
         "messages": answered,
@@ -96,6 +98,7 @@ def _run(step: dict[str, Any]) -> Figures:
         if server:
             found["messages_per_cpu_second"] = answered / server
             found["messages_per_cpu_second_in_all"] = answered / product
+    found |= step["more"]
     # the readings of 2.x come with other messages as well
     if step.get("stored_readings") is not None and "MeterValues" in step["latency"] and "TransactionEvent" not in step["latency"]:
         found["lost_readings"] = step["latency"]["MeterValues"].count - step["stored_readings"]

@@ -179,7 +179,6 @@ async def open_fleet(program: Path, plans: Iterable[Mapping[str, Any]]) -> Async
 
 def merged(parts: list[dict[str, Any]]) -> dict[str, Any]:
     """The results of one run of several processes as one."""
-    actions = sorted({action for part in parts for action in part["latency"]})
     requests = sorted({name for part in parts for name in part["http"]})
     return {
         "partial": any(part["partial"] for part in parts),
@@ -193,14 +192,18 @@ def merged(parts: list[dict[str, Any]]) -> dict[str, Any]:
             name: dict(sum((Counter(part[name]) for part in parts), Counter()))
             for name in ("errors", "cuts", "connect_failures", "faults")
         },
-        "latency": {
-            action: Histogram.merged(part["latency"][action] for part in parts if action in part["latency"]) for action in actions
-        },
+        "latency": _by_action([part["latency"] for part in parts]),
+        "answering": _by_action([part["answering"] for part in parts]),
         "connect": Histogram.merged(part["connect"] for part in parts),
         "accepted_after": Histogram.merged(part["accepted_after"] for part in parts),
         "http": {name: _http([part["http"][name] for part in parts if name in part["http"]]) for name in requests},
         "per_second": _per_second([part["per_second"] for part in parts]),
     }
+
+
+def _by_action(parts: list[dict[str, Any]]) -> dict[str, Histogram]:
+    actions = sorted({action for part in parts for action in part})
+    return {action: Histogram.merged(part[action] for part in parts if action in part) for action in actions}
 
 
 def _http(parts: list[dict[str, Any]]) -> dict[str, Any]:

@@ -164,11 +164,13 @@ class _Player:
         await trio.sleep(_SETTLE_S)
         stored = await trio.to_thread.run_sync(self._system.stored_readings)
         before = self._sampler.cpu()
+        self._system.begin()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(events.happen, step.events, self._system, fleet, self._tell)
             result = await self._result(fleet, step, step.seconds)
             used = _used(before, self._sampler.cpu())
             nursery.cancel_scope.cancel()
+        result["more"] = dict(await trio.to_thread.run_sync(self._system.end))
         if stored is not None:
             after = await trio.to_thread.run_sync(self._system.stored_readings)
             result["stored_readings"] = None if after is None else after - stored

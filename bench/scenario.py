@@ -37,6 +37,8 @@ class System(_Table, kw_only=True):
     """Stations have passwords (Basic authentication), made by the machine."""
     prices: bool = False
     """Every session has a tariff; needs the hub."""
+    partners: int = 0
+    """So many roaming partners, each entitled to 1 to 2 % of the EVSEs, one of them stalled; needs the hub."""
     settings: dict[str, str] = {}
     """CSMS_… variables of every process."""
 

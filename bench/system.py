@@ -19,6 +19,7 @@ from bench import peers
 from bench.installation import Credentials, Installation, installation
 from bench.plans import CERTIFICATE_NAME, PASSWORD, Target
 from bench.processes import BenchError, children, free_port, listens, service
+from bench.roaming import PARTY, Partners, partners
 from bench.scenario import Case
 
 _START_S: Final = 60.0
@@ -52,8 +53,26 @@ class Measured(Protocol):
         """Meter readings that are stored; None when the system tells none."""
         ...
 
+    def begin(self) -> None:
+        """A run begins that counts."""
+        ...
 
-class Elsewhere:
+    def end(self) -> Mapping[str, float]:
+        """It is over: what else there is to tell of it."""
+        ...
+
+
+class _Silent:
+    """A system that has nothing else to tell."""
+
+    def begin(self) -> None:
+        return
+
+    def end(self) -> Mapping[str, float]:
+        return {}
+
+
+class Elsewhere(_Silent):
     """A system that runs already, at a URL: nothing is known of its processes."""
 
     def __init__(self, url: str) -> None:
@@ -66,7 +85,7 @@ class Elsewhere:
         return None
 
 
-class Peer:
+class Peer(_Silent):
     """Another product, under the same load."""
 
     def __init__(self, running: peers.Running) -> None:
@@ -95,6 +114,9 @@ class Csms:
         self._hub: subprocess.Popen[bytes] | None = None
         self._redis: ValkeyServer | None = None
         self._redis_pid: int | None = None
+        self._partners: Partners | None = None
+        if case.system.partners:
+            self._partners = stack.enter_context(partners(place, case.system.partners, self._http_port))
         self._environment = {
             **place.environment,
             "CSMS_OCPP_PORT": str(self._port),
@@ -123,6 +145,8 @@ class Csms:
                 api_key = _make_api_key(client)
                 if case.system.prices:
                     _make_prices(client)
+                if case.system.partners:
+                    _make_party(client)
         self.target = Target(
             url=f"ws://127.0.0.1:{self._port}/ocpp" if authority is None else f"wss://127.0.0.1:{self._tls_port}/ocpp",
             password=PASSWORD if case.system.password else None,
@@ -138,7 +162,16 @@ class Csms:
             found["hub"] = [self._hub.pid]
         if self._redis_pid is not None:
             found["redis"] = [self._redis_pid]
+        if self._partners is not None:
+            found["partners"] = [self._partners.pid]
         return found
+
+    def begin(self) -> None:
+        if self._partners is not None:
+            self._partners.begin()
+
+    def end(self) -> Mapping[str, float]:
+        return {} if self._partners is None else self._partners.end()
 
     def stored_readings(self) -> int | None:
         return int(self._place.fetch_value("SELECT count(*) FROM samples"))
@@ -232,6 +265,13 @@ def _make_prices(client: httpx.Client) -> None:
     """One tariff, for all sessions."""
     client.post("/tariffs", json={"name": "Bench", "tariff": _TARIFF}).raise_for_status()
     client.post("/tariff-assignments", json={"tariff_id": _TARIFF["id"]}).raise_for_status()
+
+
+def _make_party(client: httpx.Client) -> None:
+    """The tenant becomes a charge point operator to its partners: all that it has is published now."""
+    country_code, party_id = PARTY
+    body = {"business_details": {"name": "Bench"}, "on_hub": False}
+    client.put(f"/ocpi/parties/{country_code}/{party_id}/CPO", json=body).raise_for_status()
 
 
 def credentials_of(case: Case) -> Credentials:

@@ -22,6 +22,8 @@ REFRESH_TOKEN_HASH: Final = "refresh-token-hash"  # noqa: S105 - a purpose, not 
 EXTERNAL_AUTHORIZATION_SECRETS: Final = "external-authorization-secrets"
 QR_TOKENS: Final = "qr-tokens"
 PAYMENT_METHODS: Final = "payment-methods"
+OCPI_TOKEN_HASH: Final = "ocpi-token-hash"  # noqa: S105 - a purpose, not a password
+OCPI_SECRETS: Final = "ocpi-secrets"
 
 _FINGERPRINT: Final = "fingerprint"
 _SIZE: Final = 32

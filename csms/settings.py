@@ -165,6 +165,12 @@ class Settings:
     )
     http_host: str = _setting("127.0.0.1", _text, "Address of the HTTP API; `0.0.0.0` or `::` for all")
     http_port: int = _setting(8080, _integer(0, 65535), "Port of the HTTP API; 0 takes any free one")
+    public_url: str | None = _setting(
+        None,
+        _url("https", "http"),
+        "Where people and partners reach the HTTP API, as in `https://csms.example.com`: OCPI tells it to partners. Unset: the "
+        "address that is listened on",
+    )
     outgoing_private: bool = _setting(
         False,
         _flag,

@@ -100,7 +100,7 @@ class ExternalAuthorization:
         if rules is None or not operation.id_token or self._nursery is None:
             return False
         purpose = _purpose(operation, self._clock.now())
-        if purpose is None:
+        if purpose is None or (rules.via == "ocpi" and purpose == "stop"):  # parties are asked before, not after
             return False
         remembered = self._recall(operation, rules)
         if remembered is not None:
@@ -139,7 +139,7 @@ class ExternalAuthorization:
         with trio.move_on_after(min(LONGEST_S, rules.timeout_ms / 1000 + WAY_S)) as scope:
             self._waiting[scope] = origin.station
             try:
-                if rules.asks == "unknown_tokens" and await self._knows(operation):
+                if (rules.asks == "unknown_tokens" or rules.via == "ocpi") and await self._knows(operation, rules):
                     return None
                 with self._bulkhead.enter(operation.tenant_id):
                     question = _question(origin, operation, rules, purpose, self._clock.now())
@@ -156,11 +156,13 @@ class ExternalAuthorization:
                 del self._waiting[scope]
         return Failed("the station is gone" if origin.station.connection is None else "no hub answers in time")
 
-    async def _knows(self, operation: Asked) -> bool:
+    async def _knows(self, operation: Asked, rules: AskingRules) -> bool:
         token_type = operation.token_type if isinstance(operation, Authorize | RecordTransactionEvent) else None
         try:
             async with self._look_ups:
-                return await self._store.knows_token(operation.tenant_id, operation.id_token or "", token_type)
+                return await self._store.knows_token(
+                    operation.tenant_id, operation.id_token or "", token_type, rules, self._clock.now()
+                )
         except StoreUnavailable:
             return False  # the commit waits for the store anyway, and decides whether the answer counts
 

@@ -21,6 +21,8 @@ from hub.api.problems import MEDIA_TYPE, Problem, not_found, unavailable
 from hub.api.routing import Call, Document, Route, Stream
 from hub.api.streaming import stream_response
 from hub.bodies import DrainedBody, LongBodies, connections_for
+from hub.ocpi.entry import METHODS
+from hub.ocpi.urls import PREFIX
 from hub.services import Hub
 
 log = structlog.get_logger()
@@ -67,6 +69,15 @@ def make_app(hub: Hub, routes: Iterable[Route]) -> HubApp:
             provide_automatic_options=False,
             strict_slashes=True,
         )
+
+    app.add_url_rule(
+        f"{PREFIX}/<path:rest>",
+        "ocpi",
+        _ocpi_view(hub),
+        methods=list(METHODS),
+        provide_automatic_options=False,
+        strict_slashes=False,
+    )
 
     @app.before_request
     async def take_request() -> None:
@@ -149,6 +160,13 @@ def _view(hub: Hub, row: Route) -> Callable[..., Awaitable[Response]]:
             return stream_response(answer)
         content = b"" if answer.body is None else _encoder.encode(answer.body)
         return Response(content, answer.status, dict(answer.headers), content_type="application/json")
+
+    return view
+
+
+def _ocpi_view(hub: Hub) -> Callable[..., Awaitable[Response]]:
+    async def view(rest: str) -> Response:  # OCPI reads the path as it was sent (Z26)
+        return await hub.ocpi.entry.answer()
 
     return view
 

@@ -37,11 +37,13 @@ async def run_hub(services: HubServices, shutdown: trio.Event, *, task_status: t
     """
     hub = Hub(services)
     listeners = await _listen(services.settings.http_host, services.settings.http_port)
+    hub.ocpi.listens_at(_url(listeners[0]))
     task_status.started([_url(listener) for listener in listeners])
     async with trio.open_nursery() as beside:
         beside.start_soon(hub.limits.run)
         beside.start_soon(hub.commands.run)
         beside.start_soon(hub.external_authorization.run)
+        await beside.start(hub.ocpi.run)
         await _keep_serving(services, make_app(hub, all_routes()), listeners, shutdown)
         beside.cancel_scope.cancel(reason="shutdown")
 

@@ -18,6 +18,7 @@ from csms.payments.providers import built_in
 from csms.payments.service import PaymentService
 from csms.qr_tokens import QrCodes
 from csms.quarantine import QuarantineService
+from csms.reservations.service import ReservationService
 from csms.secret import (
     API_KEY_HASH,
     CURSOR_SIGNING,
@@ -42,6 +43,8 @@ from hub.auth.caller import Authenticator
 from hub.auth.sign_in import SignIn
 from hub.external_authorization.client import ThirdPartyClient
 from hub.external_authorization.service import ExternalAuthorizationService
+from hub.ocpi.asking import PartyAsking
+from hub.ocpi.wiring import OcpiPart
 
 QR_TOKENS_PER_MINUTE: Final = 300
 """Of one tenant."""
@@ -103,6 +106,7 @@ class Hub:
             ThirdPartyClient(services.clock, private=services.settings.outgoing_private),
         )
         self.external_trials = self.limits.limit("external_trials", 10, 60.0)
+        self.ocpi_checks = self.limits.limit("ocpi_checks", 6, 60.0)
         self.qr_codes = QrCodes(services.secret.derive(QR_TOKENS))
         self.qr_issuing = self.limits.limit("qr_tokens", QR_TOKENS_PER_MINUTE, 60.0)
         self.quarantine = QuarantineService(services.store.hub, services.bus, services.ids)
@@ -110,6 +114,7 @@ class Hub:
         self.billing = FinalBilling(services.store.hub, services.clock, services.ids)
         self.statements = StatementService(services.store.hub, services.clock, services.ids)
         self.commands = CommandService(services.store.hub, services.bus, services.clock, services.ids)
+        self.reservations = ReservationService(services.store.hub, self.commands, services.clock, services.ids)
         self.payments = PaymentService(
             services.store.hub,
             self.commands,
@@ -118,3 +123,15 @@ class Hub:
             built_in(services.store.hub),
             Sealer(services.secret.derive(PAYMENT_METHODS), services.ids),
         )
+        self.ocpi = OcpiPart(
+            settings=services.settings,
+            clock=services.clock,
+            ids=services.ids,
+            store=services.store,
+            bus=services.bus,
+            tenants=services.tenants,
+            commands=self.commands,
+            secret=services.secret,
+            limits=self.limits,
+        )
+        self.external_authorization.use(PartyAsking(self.ocpi.ocpi).ask)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from schemas.versions import VERSIONS
 from tests.conformance.rules import index
+from tests.ocpi import check_page, operations
 from tests.unit.schemas import messages_page
 from tests.websocket import table
 
@@ -22,6 +23,8 @@ def pages() -> Iterator[tuple[Path, Callable[[], str]]]:
     """Where each page is, and what makes it."""
     yield index.PAGE, index.page
     yield table.PAGE, table.page
+    yield operations.PAGE, operations.page
+    yield check_page.PAGE, check_page.page
     for version in VERSIONS:
         yield messages_page.path(version), lambda version=version: messages_page.page(version)
 

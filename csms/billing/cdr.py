@@ -39,7 +39,7 @@ MOST_SIGNED: Final = 256 * 1024
 
 class CdrToken(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whose session it was, as known when it was billed. `type`: OCPP 2.x name; `parent`: the token that it stood for, whose
-    contract it then is."""
+    contract it then is. `country_code` and `party_id`: the party whose token it is (OCPI, in capitals); None: the tenant's own."""
 
     uid: str
     type: str | None = None
@@ -48,6 +48,8 @@ class CdrToken(msgspec.Struct, frozen=True, omit_defaults=True):
     issuer: str | None = None
     user_type: str | None = None
     parent: str | None = None
+    country_code: str | None = None
+    party_id: str | None = None
 
 
 class CdrLocation(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -256,6 +256,7 @@ async def _token(conn: Connection, tenant_id: int, session: BilledSession) -> tu
         facts.issuer or (None if parent is None else parent.issuer),
         facts.user_type or (None if parent is None else parent.user_type),
         None if parent is None else parent.id_token,
+        *(facts.owner or (None if parent is None else parent.owner) or (None, None)),
     )
     return token, groups[0] if groups else None
 

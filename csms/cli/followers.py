@@ -1,4 +1,4 @@
-"""What follows the events of the outbox in a process with a hub: billing, payments, local lists, the file of events.
+"""What follows the events of the outbox in a process with a hub: billing, payments, local lists, roaming, the file of events.
 
 None of them may end what serves stations and people: one that fails is started again, with growing pauses, and its health says so.
 """
@@ -23,9 +23,10 @@ from csms.outbox.file_sink import FileSink
 from csms.payments.providers import built_in
 from csms.payments.service import PaymentService
 from csms.payments.worker import PaymentWorker
+from csms.roaming.publication.worker import Publication
 from csms.secret import PAYMENT_METHODS
 from csms.settings import Settings
-from csms.store.outbox import OutboxStore
+from csms.store.outbox import ROAMING, OutboxStore
 
 log = structlog.get_logger()
 
@@ -40,11 +41,12 @@ def start_followers(nursery: trio.Nursery, services: Services, settings: Setting
     """Start all of them; they run until cancelled."""
     outbox = OutboxStore(services.store.gateway)
 
-    def reader(sink: Sink, component: str) -> OutboxReader:
-        return OutboxReader(sink, outbox, services.bus, services.health, services.process_id, component=component)
+    def reader(sink: Sink, component: str, tenants: str | None = None) -> OutboxReader:
+        return OutboxReader(sink, outbox, services.bus, services.health, services.process_id, component=component, tenants=tenants)
 
     billing = Billing(services.store, services.bus, services.clock, services.ids, interval_s=settings.cost_interval_s)
     payments = _payments(services)
+    publication = Publication(services.store, services.bus, services.clock, services.health)
     lists = LocalLists(services.store, services.bus, services.clock, services.ids)
     found: list[tuple[str, Run]] = [
         ("billing", billing.run),
@@ -52,6 +54,7 @@ def start_followers(nursery: trio.Nursery, services: Services, settings: Setting
         ("payments", payments.run),
         ("payments", reader(payments, "payments").run),
         ("local_lists", lists.run),
+        ("roaming", partial(publication.run, lambda sink: reader(sink, "roaming", ROAMING))),
     ]
     if settings.event_file is not None:
         file = FileSink(settings.event_file, most_bytes=settings.event_file_mb * 1_000_000, keep=settings.event_file_keep)

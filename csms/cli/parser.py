@@ -119,6 +119,7 @@ def make_parser(arguments: list[str]) -> argparse.ArgumentParser:
     bench.set_defaults(arguments=[])  # what this parser does not know is the suite's own
 
     _schemas(commands)
+    _ocpi(commands, arguments)
 
     user = commands.add_parser("user", help="manage users from the machine itself", description="Manage users.")
     users = user.add_subparsers(title="commands", dest="user_command", required=True, metavar="COMMAND")
@@ -167,6 +168,36 @@ def _export(commands: argparse._SubParsersAction[argparse.ArgumentParser], argum
         "--output", required=True, metavar="FILE", help="the file, which gets its name when it is complete; - is standard output"
     )
     export.add_argument("--tenant", default="default", help="whose (default: %(default)s)")
+
+
+def _ocpi(commands: argparse._SubParsersAction[argparse.ArgumentParser], arguments: list[str]) -> None:
+    ocpi = commands.add_parser("ocpi", help="roaming: parties, partners and their messages", description="Roaming by OCPI.")
+    ways = ocpi.add_subparsers(title="commands", dest="ocpi_command", required=True, metavar="COMMAND")
+    check = _command(
+        ways,
+        "check",
+        "csms.cli.ocpi_check:check",
+        "look whether a platform keeps to OCPI 2.2.1",
+        "Ask a platform all that can be asked without changing anything there, and report point by point. Exits with 1 when a "
+        "point failed or not all could be tried.",
+        needs_settings=False,
+    )
+    if "ocpi" not in arguments:
+        return
+    import_module("csms.cli.ocpi_arguments").add_commands(ways, _late)
+    types = import_module("csms.cli.ocpi_check")
+    check.add_argument("url", metavar="URL", help="its versions endpoint")
+    check.add_argument("token", metavar="TOKEN", help="the token that it has given out; - reads it from standard input")
+    check.add_argument(
+        "--from", dest="sender", type=types.party, metavar="PARTY", help="as which party to ask, such as NL-TNT; some need it"
+    )
+    check.add_argument(
+        "--to", dest="receiver", type=types.party, metavar="PARTY", help="which party to ask for (default: those it names)"
+    )
+    check.add_argument("--raw", action="store_true", help="send the token as it stands, not in Base64")
+    check.add_argument("--private", action="store_true", help="allow plain HTTP and addresses of your own network")
+    check.add_argument("--seconds", type=types.seconds, default=300.0, help="give up after so many (default: %(default)g)")
+    check.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
 def _schemas(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

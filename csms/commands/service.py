@@ -148,13 +148,14 @@ class CommandService:
         wait_s: float,
         time_to_live: timedelta | None = None,
         session_id: UUID | None = None,
+        command_id: UUID | None = None,
     ) -> CommandRow:
         """`submit`, then wait at most `wait_s` seconds (0..120) for the end; gives the command as it is then.
 
         The row is the truth, the bus wakes early. While the database is away the command is what was last known of it: whoever
         sent it gets its id in any case.
         """
-        command_id = self._ids.uuid7()
+        command_id = command_id or self._ids.uuid7()
         deadline = trio.current_time() + min(wait_s, MAX_WAIT_S)
         # before the command leaves, so that its end cannot be missed
         with self._ends.watch(command_id) as ended:

@@ -28,7 +28,18 @@ from csms.domain.restrictions import (
 )
 
 CheckName = Literal[
-    "known", "status", "groups", "single_use", "validity", "credit", "sessions", "place", "connector", "hours", "concurrency"
+    "known",
+    "status",
+    "groups",
+    "single_use",
+    "validity",
+    "whitelist",
+    "credit",
+    "sessions",
+    "place",
+    "connector",
+    "hours",
+    "concurrency",
 ]
 
 UsageOf = Callable[[str, datetime], tuple[int, Decimal]]
@@ -53,6 +64,8 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     elsewhere: Mapping[str, int] = {}
     session_id: UUID | None = None
     sessions_here: frozenset[UUID] = frozenset()
+    asked: bool = False
+    """The party of a token that is another party's has answered a question about it: what it said decides."""
     going_on: bool = False
     """The token is shown for a session that has begun already: only whether it is good at all matters."""
 
@@ -165,6 +178,7 @@ def _checks(token: KnownToken, circumstances: Circumstances) -> Iterator[Check]:
     lasting = ((member, whose) for member, whose in _named(family) if not _has_begun(member, circumstances))
     yield from (_validity(member, whose, circumstances.now) for member, whose in lasting)
     if not circumstances.going_on:
+        yield from _whitelist(token, circumstances)
         held = [(member, whose, restrictions) for member in family for whose, restrictions in member.held_by()]
         if not circumstances.sessions_here:
             yield from (_credit(m, whose, r, circumstances) for m, whose, r in held if r.max_amount_per_month is not None)
@@ -218,6 +232,20 @@ def _validity(token: KnownToken, whose: str, now: datetime) -> Check:
     if token.valid_from is not None and token.valid_from > now:
         return Check("validity", "Invalid", f"{whose} is not valid before {token.valid_from:%Y-%m-%d %H:%M} UTC")
     return Check("validity", "Accepted")
+
+
+def _whitelist(token: KnownToken, circumstances: Circumstances) -> Iterator[Check]:
+    """K4: what is known here of a token whose party wants to be asked is of no use, unless its party vouches for it (M4). Whoever
+    has a session here must be able to end it."""
+    if not token.foreign:
+        return
+    refused = token.whitelist == "NEVER" and not (
+        circumstances.asked or circumstances.sessions_here or token.is_vouched_for(circumstances.now)
+    )
+    if refused:
+        yield Check("whitelist", "Invalid", "its party has to be asked, and was not, or has not answered")
+    else:
+        yield Check("whitelist", "Accepted")
 
 
 def _credit(token: KnownToken, whose: str, restrictions: Restrictions, circumstances: Circumstances) -> Check:

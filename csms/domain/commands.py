@@ -5,7 +5,10 @@ The `command` name in the API is the snake_case tag of the Struct; `parameters` 
 
 from __future__ import annotations
 
-from datetime import timedelta
+import hashlib
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -115,6 +118,142 @@ class DataTransfer(Command, tag="data_transfer", frozen=True, kw_only=True):
     data: Any = None
 
 
+Purpose = Literal["TxProfile", "TxDefaultProfile", "ChargePointMaxProfile"]
+"""What a charging profile limits: one transaction, those without a profile of their own, or the whole station."""
+
+Unit = Literal["W", "A"]
+"""W: power in all; A: current per phase."""
+
+Seconds = Annotated[int, Meta(ge=1, le=31_622_400)]
+StackLevel = Annotated[int, Meta(ge=0, le=1_000_000)]
+Token = Annotated[str, Meta(min_length=1, max_length=255)]
+Moment = Annotated[datetime, Meta(tz=True)]
+
+_MOST: Final = 1_000_000_000
+_TENTH: Final = Decimal("0.1")
+
+
+class ReserveNow(Command, tag="reserve_now", frozen=True, kw_only=True):
+    """Keep a place for a token, or for all of its group, until `expires_at`; the same id again replaces the reservation.
+
+    Without a place: any EVSE, in 2.x one with a connector of this type. OCPP 1.6 takes the connector, 2.x the EVSE; either name is
+    understood for 1.6.
+    """
+
+    reservation_id: Evse
+    id_token: Token
+    token_type: Annotated[str, Meta(min_length=1, max_length=20)] = "ISO14443"  # noqa: S105 - the kind of a token, no secret
+    group_id_token: Token | None = None
+    expires_at: Moment
+    evse_id: Positive | None = None
+    connector_id: Positive | None = None
+    connector_type: Annotated[str, Meta(min_length=1, max_length=20)] | None = None
+
+
+class CancelReservation(Command, tag="cancel_reservation", frozen=True, kw_only=True):
+    reservation_id: Evse
+
+
+class LimitPeriod(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A limit from `start` seconds after the start of its schedule on, until the next period. `phases`: of how many it is meant."""
+
+    start: Annotated[int, Meta(ge=0, le=31_622_400)]
+    limit: Decimal
+    phases: Annotated[int, Meta(ge=1, le=3)] | None = None
+
+    def __post_init__(self) -> None:
+        _check_rate("limit", self.limit)
+
+
+class SetChargingProfile(Command, tag="set_charging_profile", frozen=True, kw_only=True):
+    """Limit what is drawn (K01). Ordered again with the same purpose, place or transaction, and stack level, it replaces what it
+    set: `profile_id` is made from these when absent.
+
+    `transaction_id`: of a TxProfile, which needs `evse_id` as well. Without `evse_id` a TxDefaultProfile is for all of them.
+    `start`: absent, the schedule begins with the transaction; a limit of the whole station has to name it. Without `duration_s`
+    the last period goes on. `min_rate`: charging with less is of no use.
+    """
+
+    purpose: Purpose = "TxProfile"
+    transaction_id: Annotated[str, Meta(min_length=1, max_length=36)] | None = None
+    evse_id: Evse | None = None
+    unit: Unit
+    periods: Annotated[list[LimitPeriod], Meta(min_length=1, max_length=1024)]
+    start: Moment | None = None
+    duration_s: Seconds | None = None
+    min_rate: Decimal | None = None
+    stack_level: StackLevel = 0
+    profile_id: Positive | None = None
+
+    def __post_init__(self) -> None:
+        if self.periods[0].start != 0:
+            raise ValueError("periods: the first starts at 0")
+        if any(later.start <= earlier.start for earlier, later in pairwise(self.periods)):
+            raise ValueError("periods: each starts after the one before it")
+        if self.min_rate is not None:
+            _check_rate("min_rate", self.min_rate)
+        if (self.purpose == "TxProfile") != (self.transaction_id is not None):
+            raise ValueError("transaction_id: a TxProfile names its transaction, and no other does")
+        if self.purpose == "TxProfile" and not self.evse_id:
+            raise ValueError("evse_id: a TxProfile names the EVSE of its transaction")
+        if self.purpose == "ChargePointMaxProfile" and (self.evse_id or self.start is None):
+            raise ValueError("start: a limit of the whole station names when it begins, and no evse_id")
+
+    @property
+    def profile(self) -> int:
+        """The profile's id on its station."""
+        if self.profile_id is not None:
+            return self.profile_id
+        return profile_of(self.purpose, self.transaction_id or str(self.evse_id or 0), self.stack_level)
+
+
+class ClearChargingProfile(Command, tag="clear_charging_profile", frozen=True, kw_only=True):
+    """Lift limits: the profile of this id; the one that `set_charging_profile` gave to this transaction; or all that fit `evse_id`
+    (0: of the whole station), `purpose` and `stack_level`."""
+
+    profile_id: Positive | None = None
+    transaction_id: Annotated[str, Meta(min_length=1, max_length=36)] | None = None
+    evse_id: Evse | None = None
+    purpose: Purpose | None = None
+    stack_level: StackLevel | None = None
+
+    def __post_init__(self) -> None:
+        criteria = self.evse_id is not None or self.purpose is not None
+        if self.profile_id is not None and (criteria or self.transaction_id is not None or self.stack_level is not None):
+            raise ValueError("profile_id: names the profile alone")
+        if self.transaction_id is not None and criteria:
+            raise ValueError("transaction_id: goes with stack_level only")
+        if self.profile_id is None and self.transaction_id is None and not criteria and self.stack_level is None:
+            raise ValueError("profile_id: or something else has to say which profiles are meant")
+
+    @property
+    def profile(self) -> int | None:
+        """The id of the one profile that is meant; None: those that fit."""
+        if self.transaction_id is not None:
+            return profile_of("TxProfile", self.transaction_id, self.stack_level or 0)
+        return self.profile_id
+
+
+class GetCompositeSchedule(Command, tag="get_composite_schedule", frozen=True, kw_only=True):
+    """What an EVSE (0: the whole station) will offer in the next `duration_s` seconds, as the station works it out (K08)."""
+
+    evse_id: Evse
+    duration_s: Seconds
+    unit: Unit | None = None
+
+
+def profile_of(purpose: Purpose, place: str, stack_level: int) -> int:
+    """The id of a charging profile that is given none: the same for the same transaction or EVSE, so that a new one takes the place
+    of the old one in every OCPP version (K01.FR.05)."""
+    digest = hashlib.sha256(f"{purpose}\0{place}\0{stack_level}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") % 0x7FFF_FFFF + 1
+
+
+def _check_rate(name: str, rate: Decimal) -> None:
+    if not rate.is_finite() or not 0 <= rate <= _MOST or rate != rate.quantize(_TENTH):
+        raise ValueError(f"{name}: is not a number from 0 to {_MOST} with one decimal at most")
+
+
 AnyCommand = (
     RemoteStart
     | RemoteStop
@@ -129,6 +268,11 @@ AnyCommand = (
     | TriggerMessage
     | ClearCache
     | DataTransfer
+    | ReserveNow
+    | CancelReservation
+    | SetChargingProfile
+    | ClearChargingProfile
+    | GetCompositeSchedule
 )
 
 QUEUEABLE: Final = frozenset(
@@ -144,6 +288,8 @@ QUEUEABLE: Final = frozenset(
         "data_transfer",
         "reset",
         "remote_start",
+        "cancel_reservation",
+        "clear_charging_profile",
     }
 )
 """Commands that may wait for an absent station when the caller asks for it (a time to live). The others are refused at once."""

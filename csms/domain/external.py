@@ -17,19 +17,28 @@ Fallback = Literal["refuse", "accept", "own_data"]
 
 Purpose = Literal["authorize", "start", "stop"]
 
+Via = Literal["http", "ocpi"]
+"""Who is asked: a server of the tenant's own, or the parties that it roams with."""
+
 
 class AskingRules(msgspec.Struct, frozen=True):
-    """What a gateway needs to know of a tenant that has a third party asked. `changed_at` names the version of the settings."""
+    """What a gateway needs to know of a tenant that has a third party asked. `changed_at` names the version of the settings.
+
+    With `via` ocpi the parties of tokens are asked: nobody about the tenant's own ones. `all_tokens` then means those too of which
+    their party leaves it to us whether it is asked (K4, ALLOWED).
+    """
 
     asks: Asks
     timeout_ms: int
     fallback: Fallback
     cache_s: int
     changed_at: datetime
+    via: Via = "http"
 
 
 class ExternalVerdict(msgspec.Struct, frozen=True, gc=False):
-    """The third party's word on a token, or the fallback in its place. `status` None: nothing is said, our own data decide.
+    """The third party's word on a token, or the fallback in its place (`answered` False). `status` None: nothing is said, our own
+    data decide.
 
     `reason` is for the operator; it names the failure when this is the fallback.
     """
@@ -38,14 +47,15 @@ class ExternalVerdict(msgspec.Struct, frozen=True, gc=False):
     status: AuthorizationStatus | None = None
     expires_at: datetime | None = None
     group_id_token: str | None = None
+    answered: bool = True
 
 
 def fallback_verdict(fallback: Fallback, failure: str) -> ExternalVerdict:
     """What holds after a failure. `failure` is in words, such as `timed out after 2000 ms`."""
     reason = f"external: {failure}, fallback {fallback}"
     if fallback == "own_data":
-        return ExternalVerdict(reason)
-    return ExternalVerdict(reason, "Accepted" if fallback == "accept" else "Invalid")
+        return ExternalVerdict(reason, answered=False)
+    return ExternalVerdict(reason, "Accepted" if fallback == "accept" else "Invalid", answered=False)
 
 
 def answered_verdict(

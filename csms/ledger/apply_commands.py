@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from csms.domain.operations import ClaimCommand, FinishCommand
+from csms.domain.reservations import ORDERS, answer_of
 from csms.ledger import apply_reconciliation
 from csms.ledger.context import BatchContext
 from csms.ledger.port import LedgerTransaction
@@ -26,4 +27,7 @@ async def finish(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Fin
                 {"command_id": op.command_id, "status": op.status, "error": op.error},
                 occurred_at=context.now,
             )
+            if command.command in ORDERS:
+                answer = answer_of(op.tenant_id, op.station_id, op.command_id, command.command, op.status, op.result, op.error)
+                context.reservation_answers.append(answer)
     return [command is not None for command in finished]

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 from csms.domain.operations import Operation, RecordDeviceEvents, RecordStationEvent, StationTime, StoreDeviceReport
+from csms.domain.reservations import UPDATE, end_of
 from csms.ledger import apply_stations
 from csms.ledger.context import BatchContext
 from csms.ledger.encoding import encode
@@ -16,6 +17,8 @@ from csms.ledger.rows import StationEventRow
 async def record_station_event(tx: LedgerTransaction, context: BatchContext, ops: Sequence[RecordStationEvent]) -> list[None]:
     for op in ops:
         context.station_events.append(station_event(context, op, op.type, op.data, op.time, op.reference, op.caused_by))
+        if op.type == UPDATE and (end := end_of(op.tenant_id, op.station_id, op.data)) is not None:
+            context.reservation_ends.append(end)
     return [None] * len(ops)
 
 

@@ -12,6 +12,7 @@ from csms.domain.decisions import Decision
 from csms.domain.folding import START_SEQ, STOP_SEQ, fold_start, fold_stop, supersede
 from csms.domain.metering import Reading
 from csms.domain.operations import Orphaned, Started, StartTransaction, Stopped, StopTransaction
+from csms.domain.reservations import Use
 from csms.domain.session_state import SessionState
 from csms.domain.times import CLOCKLESS_BEFORE, is_live
 from csms.ledger.apply_tokens import decide_tokens
@@ -120,6 +121,8 @@ async def _begin(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Sta
         if op.replayed:
             session.flag("replayed")
         sessions.append(session)
+        if op.reservation_id is not None:
+            context.reservation_uses.append(Use(op.tenant_id, op.station_id, op.reservation_id, session_id))
         context.events.append(
             EventRow(
                 op.tenant_id,

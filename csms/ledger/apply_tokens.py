@@ -31,6 +31,22 @@ async def authorize(tx: LedgerTransaction, context: BatchContext, ops: Sequence[
     return await decide_tokens(tx, context, questions)
 
 
+async def answer(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Authorize]) -> list[Decision] | None:
+    """The same as `authorize` without writing anything; None: something has to be written, a refusal that operators are told of or
+    a token that is kept as unknown."""
+    questions = [TokenQuestion(op.tenant_id, op.station_id, op.id_token, op.token_type, external=op.external) for op in ops]
+    weighing = await Weighing.prepare(tx, context.tenants, context.now, questions)
+    if _unknown_to_keep(context, questions, weighing):
+        return None
+    decisions = []
+    for question in questions:
+        by_code = _refused_by_code(context, question)
+        verdict = Verdict(by_code, None, ()) if by_code else _known_code(context, question, weighing.judge(question))
+        _tell_refusal(context, question, verdict)
+        decisions.append(verdict.decision)
+    return None if context.outbox else decisions
+
+
 async def decide_tokens(tx: LedgerTransaction, context: BatchContext, questions: Sequence[TokenQuestion]) -> list[Decision]:
     """Answer all questions together; tokens nobody knows are kept where the tenant accepts them, single-use tokens are used up by
     the session that begins with them, and operators are told of refusals."""
@@ -73,7 +89,9 @@ async def _weigh(tx: LedgerTransaction, context: BatchContext, questions: Sequen
             await weighing.look_again([questions[index] for index in lost])
             for index in lost:
                 verdicts[index] = weighing.judge(questions[index])
-    await _keep_unknown(tx, context, questions, weighing)
+    unknown = _unknown_to_keep(context, questions, weighing)
+    if unknown:
+        await tx.add_unknown_tokens(unknown)
     verdicts = [_known_code(context, question, verdict) for question, verdict in zip(questions, verdicts, strict=True)]
     for question, verdict in zip(questions, verdicts, strict=True):
         _tell_refusal(context, question, verdict)
@@ -101,9 +119,8 @@ def _known_code(context: BatchContext, question: TokenQuestion, verdict: Verdict
     return Verdict(gone, None, verdict.checks)
 
 
-async def _keep_unknown(
-    tx: LedgerTransaction, context: BatchContext, questions: Sequence[TokenQuestion], weighing: Weighing
-) -> None:
+def _unknown_to_keep(context: BatchContext, questions: Sequence[TokenQuestion], weighing: Weighing) -> set[tuple[int, str, str]]:
+    """(tenant, token, type) of those that nobody knows, where the tenant takes them."""
     unknown: set[tuple[int, str, str]] = set()
     for question in questions:
         tenant = context.tenants.by_id(question.tenant_id)
@@ -111,8 +128,7 @@ async def _keep_unknown(
         if accepts and not weighing.is_known(question) and 0 < len(question.id_token) <= LONGEST_TOKEN:
             spelling = canonical(question.id_token, question.token_type)
             unknown.add((question.tenant_id, spelling, question.token_type or TYPE_OF_UNTYPED))
-    if unknown:
-        await tx.add_unknown_tokens(unknown)
+    return unknown
 
 
 def _tell_refusal(context: BatchContext, question: TokenQuestion, verdict: Verdict) -> None:

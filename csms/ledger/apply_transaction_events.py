@@ -12,6 +12,7 @@ import msgspec
 from csms.domain.decisions import Decision
 from csms.domain.folding import begins_new_incarnation, fold_event
 from csms.domain.operations import EventRecorded, RecordTransactionEvent
+from csms.domain.reservations import Use
 from csms.domain.session_state import SessionState
 from csms.domain.times import is_live
 from csms.ledger.apply_costs import final_costs
@@ -78,6 +79,8 @@ async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Rec
         if op.replayed:
             session.flag("replayed")
         _keep_event(context, session, op, decision, conflict=bool(events))
+        if op.reservation_id is not None:
+            context.reservation_uses.append(Use(op.tenant_id, op.station_id, op.reservation_id, session.session_id))
         if _is_resumed(context, op, session):
             resumed.append(session)
         outcomes[index] = EventRecorded(decision)
@@ -104,7 +107,8 @@ async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Rec
         profiles = await tx.tx_profiles(resumed)
         for session in resumed:
             for profile in profiles.get((session.tenant_id, session.session_id), ()):
-                context.order(session, "SetChargingProfile", profile, RESUMPTION)
+                action = "SetChargingProfile" if profile.command is None else None
+                context.order(session, action, profile.payload, RESUMPTION, command=profile.command)
     return [outcomes[index] for index in range(len(ops))]
 
 

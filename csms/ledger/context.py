@@ -12,6 +12,7 @@ import structlog
 
 from csms.clock import Ids
 from csms.domain.folding import fold_late_register
+from csms.domain.reservations import Answer, End, Use
 from csms.domain.session_state import SessionState
 from csms.domain.tolerance import Relaxation
 from csms.ledger.corrections import Corrections
@@ -84,6 +85,9 @@ class BatchContext:
         self.quarantine: list[QuarantineRow] = []
         self.relaxations: dict[RelaxationKey, Relaxation] = {}
         self.commands: list[OwnCommandRow] = []
+        self.reservation_uses: list[Use] = []
+        self.reservation_ends: list[End] = []
+        self.reservation_answers: list[Answer] = []
         self.outbox: list[OutboxRow] = []
         self.corrections = Corrections(ids)
         self.ask_again: dict[SessionKey, datetime | None] = {}
@@ -119,14 +123,15 @@ class BatchContext:
         self.order(session, action, encode(payload), QUESTION)
         self.ask_again[session.tenant_id, session.session_id] = self.now + ASK_AGAIN
 
-    def order(self, session: SessionState, action: str, payload: bytes, by: str) -> None:
-        """Send the station a CALL because of the session. An ordinary command: it goes out once the station's own messages are
-        answered, and its answer is in its record."""
+    def order(self, session: SessionState, action: str | None, payload: bytes, by: str, *, command: str | None = None) -> None:
+        """Send the station a CALL because of the session: a raw one, or a `command` in the domain's terms. An ordinary command: it
+        goes out once the station's own messages are answered, and its answer is in its record."""
         self.commands.append(
             OwnCommandRow(
                 session.tenant_id,
                 self.ids.uuid7(),
                 session.station_id,
+                command,
                 action,
                 payload,
                 by,
@@ -152,6 +157,12 @@ class BatchContext:
                 if event is not None:
                     data = row.data if event.command_id is None else _with_command(row.data, event.command_id)
                     self.outbox.append(OutboxRow(row.tenant_id, f"station.{row.type}", row.station_id, None, row.event_time, data))
+        if self.reservation_uses:
+            await tx.note_uses(self.reservation_uses)
+        if self.reservation_ends:
+            await tx.note_ends(self.reservation_ends)
+        if self.reservation_answers:
+            await tx.note_answers(self.reservation_answers)
         if self.commands:
             await tx.insert_commands(self.commands)
         if self.ask_again:

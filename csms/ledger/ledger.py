@@ -33,6 +33,7 @@ from csms.domain.operations import (
     StopTransaction,
 )
 from csms.health import HealthRegistry
+from csms.ledger.apply_tokens import answer
 from csms.ledger.batch import apply_batch
 from csms.ledger.context import BatchContext
 from csms.ledger.known_sessions import KnownSessions
@@ -243,7 +244,12 @@ class Ledger:
 
     async def _commit_questions(self, batch: list[_Pending]) -> None:
         try:
-            await self._commit_batch(batch)
+            outcomes = await self._look([pending.operation for pending in batch])
+            if outcomes is None:
+                await self._commit_batch(batch)
+            else:
+                for pending, outcome in zip(batch, outcomes, strict=True):
+                    self._finish(pending, outcome)
         finally:
             self._questions_in_flight -= 1
             self._asked.set()
@@ -346,22 +352,45 @@ class Ledger:
                 failure.__cause__ = error
                 return [failure]
 
+    async def _look(self, operations: Sequence[Operation]) -> list[Any] | None:
+        """Answer questions by reading alone; None: it takes a transaction, or the store does not answer."""
+
+        async def work(transaction: LedgerTransaction) -> list[Any] | None:
+            return await answer(transaction, self._context(), [op for op in operations if isinstance(op, Authorize)])
+
+        outcomes = None
+        try:
+            with trio.CancelScope(shield=True) as shield:
+                self._shields.add(shield)
+                try:
+                    outcomes = await self._store.look(work, timeout=COMMIT_TIMEOUTS_S[0])
+                finally:
+                    self._shields.discard(shield)
+        except StoreUnavailable as error:
+            log.debug("ledger.cannot_look", error=str(error))
+        except Exception:
+            log.exception("ledger.look_failed", operations=len(operations))  # the commit finds out which of them it is
+        return outcomes
+
+    def _context(self) -> BatchContext:
+        return BatchContext(
+            self._clock.now(),
+            self._ids,
+            self._tenants,
+            self._transaction_ids,
+            self._known_sessions,
+            shared=self._shared,
+            refusals=self._refusals,
+            qr_codes=self._qr_codes,
+        )
+
     async def _transaction(self, operations: Sequence[Operation], timeout: float) -> list[Any]:
         looked_up: dict[RefKey, UUID] = {}
         refused: set[Refusal] = set()
 
         async def work(transaction: LedgerTransaction) -> list[Any]:
             nonlocal looked_up, refused
-            context = BatchContext(
-                self._clock.now(),
-                self._ids,
-                self._tenants,
-                self._transaction_ids,
-                self._known_sessions,
-                shared=self._shared,
-                refusals=self._refusals,
-                qr_codes=self._qr_codes,
-            )
+            context = self._context()
             looked_up, refused = context.looked_up_sessions, context.refused
             return await apply_batch(transaction, context, operations)
 

@@ -23,6 +23,7 @@ from csms.domain.operations import (
     SeenStation,
     StoreDeviceReport,
 )
+from csms.domain.reservations import Answer, End, Use
 from csms.domain.restrictions import Place
 from csms.domain.session_state import SessionState
 from csms.domain.tolerance import Relaxation
@@ -42,6 +43,7 @@ from csms.ledger.rows import (
     QuarantineRow,
     RelaxationKey,
     SampleRow,
+    SentProfile,
     StateRow,
     StationEventRow,
     StationRow,
@@ -203,6 +205,11 @@ class LedgerTransaction(Protocol):
 
     async def insert_outbox(self, rows: Sequence[OutboxRow]) -> None: ...
 
+    # reservations: what changes is told by the store, as hub and upkeep change them as well
+    async def note_uses(self, uses: Sequence[Use]) -> None: ...
+    async def note_ends(self, ends: Sequence[End]) -> None: ...
+    async def note_answers(self, answers: Sequence[Answer]) -> None: ...
+
     # commands
     async def claim_commands(self, ops: Sequence[ClaimCommand]) -> list[bool]: ...
     async def insert_commands(self, rows: Sequence[OwnCommandRow]) -> None:
@@ -213,9 +220,9 @@ class LedgerTransaction(Protocol):
         """None for those that were not open."""
         ...
 
-    async def tx_profiles(self, sessions: Sequence[SessionState]) -> dict[SessionKey, list[bytes]]:
-        """The charging profiles that these transactions of 2.1 were given, as payloads of SetChargingProfile: the newest of each
-        id that was not cleared since. None where the station says that it keeps them over a reboot."""
+    async def tx_profiles(self, sessions: Sequence[SessionState]) -> dict[SessionKey, list[SentProfile]]:
+        """The charging profiles that these transactions of 2.1 were given: the newest of each id that was not cleared since. None
+        where the station says that it keeps them over a reboot."""
         ...
 
     async def link_remote_starts(self, sessions: Sequence[SessionState]) -> dict[UUID, UUID]:
@@ -231,6 +238,13 @@ class LedgerStore(Protocol):
 
         Raises StoreUnavailable when the store is away, full or asks for another try (the transaction may have committed all the
         same), or what `work` raised, after a rollback. `work` may run outside of Trio.
+        """
+        ...
+
+    async def look(self, work: Callable[[LedgerTransaction], Awaitable[T]], *, timeout: float) -> T:
+        """Do `work`, which only reads, outside of any transaction: each statement sees what is committed when it begins.
+
+        Raises as `transact`.
         """
         ...
 

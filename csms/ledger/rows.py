@@ -160,12 +160,14 @@ class StationEventRow(msgspec.Struct, gc=False):
 
 
 class OwnCommandRow(msgspec.Struct, gc=False):
-    """A raw command that the system orders by itself. `payload` is a JSON object."""
+    """A command that the system orders by itself. `payload`, a JSON object: of a raw one with its `action`, or the parameters of a
+    `command` in the domain's terms."""
 
     tenant_id: int
     command_id: UUID
     station_id: int
-    action: str
+    command: str | None
+    action: str | None
     payload: bytes
     requested_by: str
     session_id: UUID | None
@@ -173,11 +175,20 @@ class OwnCommandRow(msgspec.Struct, gc=False):
 
 
 class FinishedCommand(msgspec.Struct, frozen=True):
-    """A command that has just ended: who ordered it, and the session that it was about or has caused."""
+    """A command that has just ended: who ordered it, and the session that it was about or has caused. `command`: its name, of one
+    in the domain's terms."""
 
     action: str | None
     requested_by: str
     session_id: UUID | None
+    command: str | None
+
+
+class SentProfile(NamedTuple):
+    """A charging profile as it was ordered: the parameters of this command, or without one the payload of SetChargingProfile."""
+
+    command: str | None
+    payload: bytes
 
 
 class StoredEvent(msgspec.Struct, gc=False):

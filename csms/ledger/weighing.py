@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from csms.domain.authorization import Circumstances, Verdict, judge, restrictions_of
-from csms.domain.external import ExternalVerdict, combine, decides
+from csms.domain.external import AskingRules, Asks, ExternalVerdict, combine, decides
 from csms.domain.known_tokens import KnownToken
 from csms.domain.restrictions import Place, Restrictions, day_began, month_began
 from csms.domain.token_identity import contract_key, lookup_key
@@ -92,9 +92,9 @@ class Weighing:
         tenant = self._tenants.by_id(question.tenant_id)
         candidates = self._candidates(question)
         own_key = lookup_key(question.id_token, question.token_type)
-        external = question.external
-        asks = None if tenant is None or tenant.external is None else tenant.external.asks
-        entered = any(not t.retired and t.status != "unknown" and question.token_type in (None, t.type) for t in candidates)
+        rules = None if tenant is None else tenant.external
+        named = [t for t in candidates if not t.retired and t.status != "unknown" and question.token_type in (None, t.type)]
+        external, asks, entered = self._outside(question.external, rules, named)
         circumstances = Circumstances(
             now=self._now,
             accept_unknown=(tenant is not None and tenant.unknown_tokens == "accept") or decides(external, asks, known=entered),
@@ -105,6 +105,7 @@ class Weighing:
             elsewhere=self._elsewhere(question, {own_key, *_family_keys(candidates)}) if question.concurrent else {},
             session_id=question.session_id,
             sessions_here=self._sessions_here(question, candidates) if question.purpose == "ask" else frozenset(),
+            asked=external is not None and external.answered and not entered,
             going_on=question.purpose == "go_on",
         )
         verdict = judge(candidates, token_type=question.token_type, circumstances=circumstances, key=own_key, explain=explain)
@@ -113,6 +114,18 @@ class Weighing:
         if question.purpose == "begin" and verdict.decision.accepted:
             self._note_begun(question, own_key, verdict.token)
         return verdict
+
+    def _outside(
+        self, external: ExternalVerdict | None, rules: AskingRules | None, named: Sequence[KnownToken]
+    ) -> tuple[ExternalVerdict | None, Asks | None, bool]:
+        """What a third party says, whether it is asked about all tokens, and whether the token is known without it."""
+        if rules is None or rules.via == "http":
+            return external, None if rules is None else rules.asks, bool(named)
+        asked_about = [t for t in named if t.must_be_asked_about(rules.asks, self._now)]
+        if asked_about and external is not None and not external.answered:
+            # K4: without an answer its whitelist mode decides, not what holds for tokens that nobody knows
+            external = msgspec.structs.replace(external, status=None)
+        return external, "unknown_tokens", len(asked_about) < len(named)
 
     async def _look_around(self, questions: Sequence[TokenQuestion]) -> None:
         open_keys: set[TokenKey] = set()
@@ -124,7 +137,8 @@ class Weighing:
             if question.concurrent:
                 own_key = lookup_key(question.id_token, question.token_type)
                 open_keys |= {(question.tenant_id, key) for key in (own_key, *_family_keys(candidates))}
-            if question.purpose == "go_on" or not (restrictions or any(t.single_use for t in candidates)):
+            special = any(t.single_use or (t.foreign and t.whitelist == "NEVER") for t in candidates)
+            if question.purpose == "go_on" or not (restrictions or special):
                 continue
             if question.purpose == "ask":
                 open_keys |= {(question.tenant_id, key) for key in _family_keys(candidates)}

@@ -39,15 +39,25 @@ class OutboxReader:
     """Reads for one sink in one process. Any number of processes may run one for the same sink."""
 
     def __init__(
-        self, sink: Sink, store: OutboxStore, bus: Bus, health: HealthRegistry, owner: UUID, *, component: str = "outbox"
+        self,
+        sink: Sink,
+        store: OutboxStore,
+        bus: Bus,
+        health: HealthRegistry,
+        owner: UUID,
+        *,
+        component: str = "outbox",
+        tenants: str | None = None,
     ) -> None:
-        """`component`: what the health of this reader is reported as."""
+        """`component`: what the health of this reader is reported as. `tenants`: a query of those whose events the sink takes (one
+        of csms.store.outbox); None: all."""
         self._sink = sink
         self._store = store
         self._bus = bus
         self._health = health
         self._owner = owner
         self._component = component
+        self._tenants = tenants
         self._rested_at = trio.current_time()
         self._stored = self._passed = START
         """What is stored as the position, and up to where this reader has looked: what others take need not be passed again."""
@@ -103,7 +113,7 @@ class OutboxReader:
     async def _publish_all(self, position: EventPosition) -> EventPosition:
         """Publish what may be read; gives the new position. Raises _Overtaken, SinkUnavailable, StoreUnavailable."""
         while True:
-            found, end = await self._store.read(position, self._sink.chunk, self._sink.takes)
+            found, end = await self._store.read(position, self._sink.chunk, self._sink.takes, self._tenants)
             if not found:
                 return await self._rest(position, end)
             with trio.move_on_after(PUBLISH_TIMEOUT_S) as limit:
@@ -130,7 +140,7 @@ class OutboxReader:
         self._stored = position
 
     async def _tell(self, position: EventPosition) -> None:
-        backlog = await self._store.backlog(position, self._sink.takes)
+        backlog = await self._store.backlog(position, self._sink.takes, self._tenants)
         metrics.AGE.labels(self._sink.name).set(backlog.unread)
         metrics.HELD_BACK.set(backlog.held_back)
         if backlog.unread <= ALARM_AFTER_S:

@@ -52,7 +52,7 @@ def bill(rates: Rates, state: PricingState) -> Cost:
         lines.add_peak(state.peak.fullest * window, window, power, rates.peak.price, rates.peak.vat)
     subtotal = lines.sum_of()
     lines.limit(state.start, state.time)
-    periods, energy, times = _periods(rates.tariff.id, [*reservation.periods, *session.periods])
+    periods, energy, times = charging_periods(rates.tariff.id, [*reservation.periods, *session.periods])
     return Cost(
         tariff_id=rates.tariff.id,
         currency=rates.tariff.currency,
@@ -179,7 +179,7 @@ def _by_time(entry: Entry) -> tuple[int, int]:
     return entry.end, entry.start
 
 
-def _periods(tariff_id: str, folded: Sequence[Period]) -> tuple[list[ChargingPeriod], Decimal, dict[TimeType, Decimal]]:
+def charging_periods(tariff_id: str, folded: Sequence[Period]) -> tuple[list[ChargingPeriod], Decimal, dict[TimeType, Decimal]]:
     """OCPI's charging periods, and their sums: the energy in kWh and the hours of each kind of time."""
     energies = Rounding(KWH)
     times: dict[TimeType, Rounding] = {kind: Rounding(HOUR) for kind in TIME_TYPES}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
+from csms.simulate import limits16, reservations16
 from csms.simulate.dialect import Orders
 from csms.simulate.message import Message
 from csms.simulate.serving import Command, Reply, command
@@ -153,4 +154,6 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "GetLocalListVersion": command(GetLocalListVersionRequest, _get_local_list_version),
     "DataTransfer": command(DataTransferRequest, _data_transfer),
     "TriggerMessage": command(TriggerMessageRequest, _trigger),
+    **reservations16.COMMANDS,
+    **limits16.COMMANDS,
 }

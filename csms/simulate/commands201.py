@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Final, Literal
 
+from csms.simulate import limits201, reservations201
 from csms.simulate.configuration import Variable
 from csms.simulate.dialect import Orders
 from csms.simulate.message import Message
@@ -59,7 +60,8 @@ _REPORT_PART: Final = 5  # variables in one NotifyReport
 
 
 def _request_start(orders: Orders, request: RequestStartTransactionRequest) -> Reply:
-    begin = orders.remote_start(request.evse_id, request.id_token.id_token, request.remote_start_id)
+    token = request.id_token
+    begin = orders.remote_start(request.evse_id, token.id_token, request.remote_start_id, token.type)
     return RequestStartTransactionResponse(status="Accepted" if begin else "Rejected"), begin
 
 
@@ -239,4 +241,6 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "SendLocalList": command(SendLocalListRequest, _send_local_list),
     "GetLocalListVersion": command(GetLocalListVersionRequest, _get_local_list_version),
     "DataTransfer": command(DataTransferRequest, _data_transfer),
+    **reservations201.COMMANDS,
+    **limits201.COMMANDS,
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from csms.simulate.local_list import MOST_ENTRIES, MOST_PER_MESSAGE
+from csms.simulate.profiles import MOST_PERIODS, MOST_PROFILES, MOST_STACK_LEVEL
 
 
 @dataclass(slots=True)
@@ -58,7 +59,16 @@ def _table(connectors: int, meter_interval: float, attempts: int, retry_interval
         Variable("AuthorizeRemoteTxRequests", "AuthCtrlr", "AuthorizeRemoteStart", "false", "boolean"),
         Variable("StopTransactionOnInvalidId", "TxCtrlr", "StopTxOnInvalidId", "true", "boolean"),
         Variable("StopTransactionOnEVSideDisconnect", "TxCtrlr", "StopTxOnEVSideDisconnect", "true", "boolean", readonly=True),
-        Variable("SupportedFeatureProfiles", None, None, "Core,LocalAuthListManagement,RemoteTrigger", "string", readonly=True),
+        Variable("SupportedFeatureProfiles", None, None, _FEATURES, "string", readonly=True),
+        Variable("ReserveConnectorZeroSupported", "ReservationCtrlr", "NonEvseSpecific", "true", "boolean", readonly=True),
+        Variable(None, "ReservationCtrlr", "Enabled", "true", "boolean", readonly=True),
+        Variable("ChargeProfileMaxStackLevel", "SmartChargingCtrlr", "ProfileStackLevel", str(MOST_STACK_LEVEL), "integer", True),
+        Variable("ChargingScheduleAllowedChargingRateUnit", None, None, "Current,Power", "string", readonly=True),
+        Variable(None, "SmartChargingCtrlr", "RateUnit", "A,W", "string", readonly=True),
+        Variable("ChargingScheduleMaxPeriods", "SmartChargingCtrlr", "PeriodsPerSchedule", str(MOST_PERIODS), "integer", True),
+        Variable(
+            "MaxChargingProfilesInstalled", "SmartChargingCtrlr", "Entries", str(MOST_PROFILES), "integer", True, "ChargingProfiles"
+        ),
         Variable("LocalAuthListEnabled", "LocalAuthListCtrlr", "Enabled", "false", "boolean"),
         Variable("LocalAuthListMaxLength", None, None, str(MOST_ENTRIES), "integer", readonly=True),
         Variable(
@@ -73,6 +83,7 @@ def _table(connectors: int, meter_interval: float, attempts: int, retry_interval
     ]
 
 
+_FEATURES = "Core,LocalAuthListManagement,RemoteTrigger,Reservation,SmartCharging"
 _MEASURANDS = "Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage,SoC"
 
 

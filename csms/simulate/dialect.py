@@ -11,8 +11,11 @@ from csms.simulate.configuration import Configuration
 from csms.simulate.link import Answer
 from csms.simulate.local_list import LocalList
 from csms.simulate.message import Message
+from csms.simulate.profiles import Profiles, Unit
+from csms.simulate.reservations import Reserved, ReserveStatus, Update
 from csms.simulate.transaction import ConnectorState, Report, StopReason, Transaction
 from csms.simulate.vehicle import Sample
+from schemas.ocpp201.enums import IdTokenEnumType
 
 BootReason = Literal["power_up", "remote_reset", "triggered"]
 MeterContext = Literal["Sample.Periodic", "Trigger"]
@@ -30,10 +33,13 @@ class Orders(Protocol):
     identity: str
     configuration: Configuration
     local_list: LocalList
+    profiles: Profiles
 
     def evse_ids(self) -> range: ...
 
-    def remote_start(self, evse_id: int | None, id_token: str, remote_start_id: int | None) -> Callable[[], None] | None:
+    def remote_start(
+        self, evse_id: int | None, id_token: str, remote_start_id: int | None, token_type: IdTokenEnumType | None = None
+    ) -> Callable[[], None] | None:
         """Reserve an EVSE for a remote start. Gives what sets it going, or None when there is no free one."""
         ...
 
@@ -47,6 +53,22 @@ class Orders(Protocol):
 
     def set_available(self, evse_id: int | None, *, available: bool) -> bool:
         """Put an EVSE or all in or out of service. False: after the transaction that still runs."""
+        ...
+
+    def reserve(self, evse_id: int | None, reserved: Reserved) -> ReserveStatus:
+        """Keep an EVSE, or any that is free; one with the same id is replaced."""
+        ...
+
+    def cancel_reservation(self, reservation_id: int) -> bool:
+        """False: there is none with this id."""
+        ...
+
+    def limits_changed(self) -> None:
+        """The profiles are others than before."""
+        ...
+
+    def composite(self, evse_id: int, duration: int, unit: Unit) -> list[tuple[int, float]]:
+        """(seconds from now, limit) of an EVSE, or with 0 of the station, from now on."""
         ...
 
     def restart(self, reason: Literal["soft_reset", "hard_reset"]) -> None: ...
@@ -82,6 +104,10 @@ class Dialect(Protocol):
     def heartbeat(self) -> Message: ...
 
     def state(self, evse_id: int, state: ConnectorState, now: datetime) -> Message: ...
+
+    def reservation_ended(self, reservation_id: int, update: Update) -> Message | None:
+        """What tells that a reservation ended without being used, where the version has words for it."""
+        ...
 
     def authorize(self, id_token: str) -> Message: ...
 

@@ -9,6 +9,7 @@ from csms.simulate.commands16 import COMMANDS
 from csms.simulate.dialect import BootAnswer, BootReason, MeterContext, Orders
 from csms.simulate.link import Answer
 from csms.simulate.message import Message
+from csms.simulate.reservations import Update
 from csms.simulate.serving import serve
 from csms.simulate.timeline import wire_time
 from csms.simulate.transaction import ConnectorState, Report, StopReason, Transaction
@@ -30,7 +31,7 @@ from schemas.ocpp16.core import (
 from schemas.ocpp16.datatypes import MeterValue, SampledValue
 
 _Reason = Literal["Local", "EVDisconnected", "Remote", "DeAuthorized", "SoftReset", "HardReset", "UnlockCommand"]
-_Status = Literal["Available", "Preparing", "Charging", "SuspendedEV", "Finishing", "Unavailable"]
+_Status = Literal["Available", "Reserved", "Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing", "Unavailable"]
 
 _REASONS: Final[dict[StopReason, _Reason]] = {
     "local": "Local",
@@ -43,9 +44,11 @@ _REASONS: Final[dict[StopReason, _Reason]] = {
 }
 _STATES: Final[dict[ConnectorState, _Status]] = {
     "available": "Available",
+    "reserved": "Reserved",
     "preparing": "Preparing",
     "charging": "Charging",
     "suspended_ev": "SuspendedEV",
+    "suspended_evse": "SuspendedEVSE",
     "finishing": "Finishing",
     "unavailable": "Unavailable",
 }
@@ -82,6 +85,9 @@ class Ocpp16:
             StatusNotificationRequest(connector_id=evse_id, error_code="NoError", status=_STATES[state], timestamp=wire_time(now)),
         )
 
+    def reservation_ended(self, reservation_id: int, update: Update) -> None:
+        """The state of the connector is all that is told."""
+
     def authorize(self, id_token: str) -> Message:
         return Message("Authorize", AuthorizeRequest(id_tag=id_token))
 
@@ -102,6 +108,7 @@ class Ocpp16:
                 id_tag=transaction.id_token,
                 meter_start=transaction.meter_start_wh,
                 timestamp=wire_time(transaction.started_at),
+                reservation_id=transaction.reservation_id,
             ),
         )
 

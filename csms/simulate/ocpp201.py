@@ -10,6 +10,7 @@ from csms.simulate.commands201 import COMMANDS
 from csms.simulate.dialect import BootAnswer, BootReason, MeterContext, Orders
 from csms.simulate.link import Answer
 from csms.simulate.message import Message
+from csms.simulate.reservations import Update
 from csms.simulate.serving import serve
 from csms.simulate.timeline import wire_time
 from csms.simulate.transaction import ConnectorState, Report, StopReason, Transaction
@@ -26,8 +27,10 @@ from schemas.ocpp201.datatypes import (
     TransactionType,
     UnitOfMeasureType,
 )
+from schemas.ocpp201.enums import ConnectorStatusEnumType, IdTokenEnumType
 from schemas.ocpp201.meter_values import MeterValuesRequest
 from schemas.ocpp201.provisioning import BootNotificationRequest, BootNotificationResponse
+from schemas.ocpp201.reservation import ReservationStatusUpdateRequest
 from schemas.ocpp201.transactions import TransactionEventRequest, TransactionEventResponse
 
 _StoppedReason = Literal["Local", "EVDisconnected", "Remote", "DeAuthorized", "Reboot", "ImmediateReset", "Other"]
@@ -42,6 +45,11 @@ _REASONS: Final[dict[StopReason, tuple[_StoppedReason, _EndTrigger]]] = {
     "soft_reset": ("Reboot", "ResetCommand"),
     "hard_reset": ("ImmediateReset", "ResetCommand"),
     "unlock": ("Other", "UnlockCommand"),
+}
+_STATES: Final[dict[ConnectorState, ConnectorStatusEnumType]] = {
+    "available": "Available",
+    "reserved": "Reserved",
+    "unavailable": "Unavailable",
 }
 _BOOT_REASONS: Final[dict[BootReason, Literal["PowerUp", "RemoteReset", "Triggered"]]] = {
     "power_up": "PowerUp",
@@ -75,12 +83,15 @@ class Ocpp201:
         return Message("Heartbeat", HeartbeatRequest())
 
     def state(self, evse_id: int, state: ConnectorState, now: datetime) -> Message:
-        status: Literal["Available", "Unavailable", "Occupied"]
-        status = "Available" if state == "available" else "Unavailable" if state == "unavailable" else "Occupied"
+        status = _STATES.get(state, "Occupied")
         return Message(
             "StatusNotification",
             StatusNotificationRequest(timestamp=wire_time(now), connector_status=status, evse_id=evse_id, connector_id=1),
         )
+
+    def reservation_ended(self, reservation_id: int, update: Update) -> Message:
+        told = ReservationStatusUpdateRequest(reservation_id=reservation_id, reservation_update_status=update)
+        return Message("ReservationStatusUpdate", told)
 
     def authorize(self, id_token: str) -> Message:
         return Message("Authorize", AuthorizeRequest(id_token=_token(id_token)))
@@ -106,7 +117,8 @@ class Ocpp201:
             meter_value=[_meter_value(sample, transaction.started_at, "Transaction.Begin")],
             offline=offline or None,
             evse=EVSEType(id=transaction.evse_id, connector_id=1),
-            id_token=_token(transaction.id_token),
+            id_token=_token(transaction.id_token, transaction.token_type),
+            reservation_id=transaction.reservation_id,
         )
         return _report(request, droppable=False)
 
@@ -137,7 +149,7 @@ class Ocpp201:
             ),
             meter_value=[_meter_value(sample, now, "Transaction.End")],
             offline=offline or None,
-            id_token=_token(transaction.id_token) if reason == "local" else None,
+            id_token=_token(transaction.id_token, transaction.token_type) if reason == "local" else None,
         )
         return _report(request, droppable=False)
 
@@ -151,8 +163,8 @@ class Ocpp201:
         return serve(COMMANDS, orders, action, payload)
 
 
-def _token(id_token: str) -> IdTokenType:
-    return IdTokenType(id_token=id_token, type="ISO14443")
+def _token(id_token: str, token_type: IdTokenEnumType | None = None) -> IdTokenType:
+    return IdTokenType(id_token=id_token, type=token_type or "ISO14443")
 
 
 def _report(request: TransactionEventRequest, *, droppable: bool) -> Report:

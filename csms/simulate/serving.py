@@ -30,8 +30,7 @@ def serve(commands: Mapping[str, Command], orders: Orders, action: str, payload:
         return Answer(error="NotImplemented")
     kind, serve_it = commands[action]
     try:
-        request = wire.decode(payload, kind)
+        response, after = serve_it(orders, wire.decode(payload, kind))
     except msgspec.DecodeError:
         return Answer(error="GenericError")
-    response, after = serve_it(orders, request)
     return Answer(payload=wire.encode(response), after=after)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, Literal
 
@@ -21,9 +21,12 @@ from csms.simulate.local_list import LocalList
 from csms.simulate.message import Message
 from csms.simulate.options import SimulateOptions
 from csms.simulate.outbox import Entry, Outbox
+from csms.simulate.profiles import Profiles, Unit, in_unit
 from csms.simulate.report import Ledger
+from csms.simulate.reservations import Reserved, ReserveStatus, Update
 from csms.simulate.timeline import Timeline
 from csms.simulate.transaction import Report, Transaction
+from schemas.ocpp201.enums import IdTokenEnumType
 
 _REBOOT: Final = 2.0  # real seconds
 _RESET_GRACE: Final = 10.0  # real seconds that a soft reset waits for the queue
@@ -31,6 +34,7 @@ _BOOT_RETRY: Final = 60  # seconds, when the CSMS leaves the choice to the stati
 _OFFLINE_SPELL: Final = 300.0  # simulated seconds, mean
 _DAY: Final = 86_400.0
 _DIRECT_CURRENT_SHARE: Final = 0.3
+_CUTS_AHEAD: Final = timedelta(hours=1)  # how far a connector looks for the next limit
 _ERRANDS: Final = 100  # messages that wait because the CSMS triggered them
 
 
@@ -52,6 +56,7 @@ class Station:
             retry_interval=options.retry_interval,
         )
         self.local_list = LocalList()
+        self.profiles = Profiles()
         self._ids = ids
         self._chance = seeded(options.seed, number, "line")
         character = seeded(options.seed, number, "character")
@@ -71,6 +76,7 @@ class Station:
         self._online = trio.Event()
         self._hang_up = trio.Event()
         self._states_changed = trio.Event()
+        self._reservations_changed = trio.Event()
         self._boot_reason: BootReason | None = "power_up"
         self._restart: Literal["soft_reset", "hard_reset"] | None = None
         self._restart_ordered = trio.Event()
@@ -83,6 +89,7 @@ class Station:
             nursery.start_soon(self._report_states)
             nursery.start_soon(self._run_errands)
             nursery.start_soon(self._obey_restarts)
+            nursery.start_soon(self._end_reservations)
             nursery.start_soon(self._outbox.deliver, self._until_online, self._send)
             async with trio.open_nursery() as connectors:
                 for connector in self._connectors:
@@ -109,6 +116,26 @@ class Station:
 
     def now(self) -> datetime:
         return self.timeline.now()
+
+    def limit_w(self, evse_id: int, transaction: Transaction | None, now: datetime, phases: int) -> float | None:
+        """What the station may draw is shared out evenly among those who charge."""
+        reference, began = (None, now) if transaction is None else (transaction.reference, transaction.started_at)
+        limits = [self.profiles.limit_w(evse_id, reference, began, now, phases)]
+        most = self.profiles.station_w(now)
+        if most is not None:
+            limits.append(most / max(1, len([c for c in self._connectors if c.transaction is not None])))
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def next_cut(self, transaction: Transaction, now: datetime) -> datetime | None:
+        return next(iter(self.profiles.cuts(now, now + _CUTS_AHEAD, transaction.started_at)), None)
+
+    def transaction_ended(self, transaction: Transaction) -> None:
+        """Its profiles end with it; others may have more of what the station may draw."""
+        self.profiles.clear(lambda profile: profile.transaction == transaction.reference)
+        self.limits_changed()
+
+    def reservation_removed(self, reserved: Reserved) -> None:
+        self._tell_end(reserved, "Removed")
 
     def new_reference(self) -> str:
         return self._new_id()
@@ -153,12 +180,14 @@ class Station:
     def evse_ids(self) -> range:
         return range(1, self.options.connectors + 1)
 
-    def remote_start(self, evse_id: int | None, id_token: str, remote_start_id: int | None) -> Callable[[], None] | None:
+    def remote_start(
+        self, evse_id: int | None, id_token: str, remote_start_id: int | None, token_type: IdTokenEnumType | None = None
+    ) -> Callable[[], None] | None:
         if self._boot_reason is not None:  # not accepted yet: remote starts are refused (rule B4)
             return None
         for connector in self._connectors:
-            if connector.evse_id == (evse_id or connector.evse_id) and connector.free:
-                return connector.remote_start(id_token, remote_start_id)
+            if connector.evse_id == (evse_id or connector.evse_id) and connector.takes(id_token):
+                return connector.remote_start(id_token, remote_start_id, token_type)
         return None
 
     def transaction(self, matches: Callable[[Transaction], bool]) -> Transaction | None:
@@ -176,6 +205,46 @@ class Station:
             if evse_id in (None, connector.evse_id):
                 at_once &= connector.set_available(available)
         return at_once
+
+    def reserve(self, evse_id: int | None, reserved: Reserved) -> ReserveStatus:
+        before = next((c for c in self._connectors if self._keeps(c, reserved.reservation_id)), None)
+        if evse_id is not None and evse_id not in self.evse_ids():
+            return "Rejected"
+        wanted = [c for c in self._connectors if evse_id in (None, c.evse_id)]
+        found = next((c for c in wanted if c.free or c is before), None)
+        if found is None:
+            return "Unavailable" if all(c.state == "unavailable" for c in wanted) else "Occupied"
+        if before is not None:
+            before.give_free()
+        found.reserve(reserved)
+        self._reservations_changed.set()
+        return "Accepted"
+
+    def cancel_reservation(self, reservation_id: int) -> bool:
+        kept = next((c for c in self._connectors if self._keeps(c, reservation_id)), None)
+        if kept is not None:
+            kept.give_free()
+        return kept is not None
+
+    def limits_changed(self) -> None:
+        for connector in self._connectors:
+            connector.limits_changed()
+
+    def composite(self, evse_id: int, duration: int, unit: Unit) -> list[tuple[int, float]]:
+        now = self.now()
+        chosen = [c for c in self._connectors if evse_id in (0, c.evse_id)]
+        transactions = [c.transaction for c in chosen if c.transaction is not None]
+        cuts = {now}
+        for began in [now, *(t.started_at for t in transactions)]:
+            cuts.update(self.profiles.cuts(now, now + timedelta(seconds=duration), began))
+        schedule: list[tuple[int, float]] = []
+        for moment in sorted(cuts):
+            watts = sum(connector.allowed_w(moment) for connector in chosen)
+            most = self.profiles.station_w(moment)
+            limit = in_unit(watts if most is None else min(watts, most), unit, max(c.phases for c in chosen))
+            if not schedule or schedule[-1][1] != limit:
+                schedule.append((int((moment - now).total_seconds()), limit))
+        return schedule
 
     def restart(self, reason: Literal["soft_reset", "hard_reset"]) -> None:
         self._restart = reason
@@ -376,6 +445,29 @@ class Station:
             await trio.sleep(_REBOOT)
             self._boot_reason = "remote_reset"
             self._hang_up.set()
+
+    async def _end_reservations(self) -> None:
+        """Give places free that nobody came for in time."""
+        while True:
+            self._reservations_changed = trio.Event()
+            ends = [c.reserved.expires_at for c in self._connectors if c.reserved is not None]
+            left = (min(ends) - self.now()).total_seconds() if ends else math.inf
+            with trio.move_on_after(self.timeline.real(left)):
+                await self._reservations_changed.wait()
+            for connector in self._connectors:
+                if connector.reserved is not None and connector.reserved.expires_at <= self.now():
+                    ended = connector.reserved
+                    connector.give_free()
+                    self._tell_end(ended, "Expired")
+
+    def _tell_end(self, reserved: Reserved, update: Update) -> None:
+        message = self.dialect.reservation_ended(reserved.reservation_id, update)
+        if message is not None:
+            self.send(lambda: message)
+
+    @staticmethod
+    def _keeps(connector: Connector, reservation_id: int) -> bool:
+        return connector.reserved is not None and connector.reserved.reservation_id == reservation_id
 
     def _stop_transactions(self, reason: Literal["local", "soft_reset", "hard_reset"]) -> None:
         for connector in self._connectors:

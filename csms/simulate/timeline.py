@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import trio
 
 from csms.clock import Clock
@@ -39,6 +40,17 @@ class Timeline:
     async def sleep(self, seconds: float) -> None:
         """Sleep simulated seconds; infinity sleeps until cancelled."""
         await trio.sleep_forever() if math.isinf(seconds) else await trio.sleep(self.real(seconds))
+
+
+def read_time(text: str) -> datetime:
+    """A time of the CSMS. Raises msgspec.ValidationError for one that cannot be read, or lies outside of 1900 to 2199."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise msgspec.ValidationError(str(error)) from None
+    if not 1900 <= moment.year < 2200:
+        raise msgspec.ValidationError(f"{text} is no time of these days")
+    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
 
 
 def wire_time(moment: datetime) -> str:

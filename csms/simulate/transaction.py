@@ -11,9 +11,12 @@ import trio
 
 from csms.simulate.message import Message
 from csms.simulate.report import SessionRecord
+from schemas.ocpp201.enums import IdTokenEnumType
 
 StopReason = Literal["local", "ev_disconnected", "remote", "deauthorized", "soft_reset", "hard_reset", "unlock"]
-ConnectorState = Literal["available", "preparing", "charging", "suspended_ev", "finishing", "unavailable"]
+ConnectorState = Literal[
+    "available", "reserved", "preparing", "charging", "suspended_ev", "suspended_evse", "finishing", "unavailable"
+]
 
 
 @dataclass(slots=True)
@@ -27,6 +30,8 @@ class Transaction:
     meter_start_wh: int
     record: SessionRecord
     remote_start_id: int | None = None
+    token_type: IdTokenEnumType | None = None  # OCPP 2.x: as the remote start had it; None: a card
+    reservation_id: int | None = None  # that it uses up
     transaction_id: int | None = None  # OCPP 1.6: from the answer to the start
     next_seq_no: int = 0  # OCPP 2.x
     stop_reason: StopReason | None = None

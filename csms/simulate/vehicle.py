@@ -49,7 +49,7 @@ class Vehicle:
     def full(self) -> bool:
         return self.soc >= _FULL
 
-    def power_w(self, limit_w: int) -> float:
+    def power_w(self, limit_w: float) -> float:
         """What the vehicle draws now at an EVSE that offers `limit_w`."""
         if self.full:
             return 0.0
@@ -58,7 +58,7 @@ class Vehicle:
             return float(most)
         return most * (0.05 + 0.95 * (1.0 - self.soc) / (1.0 - self.knee))
 
-    def charge(self, meter: Meter, limit_w: int, seconds: float) -> None:
+    def charge(self, meter: Meter, limit_w: float, seconds: float) -> None:
         """Charge for so long: the register and the state of charge rise together."""
         while seconds > 0 and not self.full:
             step = min(seconds, _STEP)
@@ -90,7 +90,7 @@ class Sample:
     soc_percent: int
 
 
-def sample(vehicle: Vehicle, meter: Meter, limit_w: int, *, phases: int) -> Sample:
+def sample(vehicle: Vehicle, meter: Meter, limit_w: float, *, phases: int) -> Sample:
     power = vehicle.power_w(limit_w)
     return Sample(
         register_wh=meter.register_wh,

@@ -9,6 +9,7 @@ from typing import Final
 
 from csms.simulate.chance import Random
 from csms.simulate.vehicle import Vehicle, drawn_vehicle
+from schemas.ocpp201.enums import IdTokenEnumType
 
 # arrivals by hour of the day, as multiples of the mean: quiet nights, a morning and a stronger evening peak
 _BY_HOUR: Final = (
@@ -28,7 +29,9 @@ class Visit:
     parked: float  # from plugging in to driving away
     stops_at_reader: bool  # ends with the token at the reader; otherwise by unplugging
     remote_start_id: int | None = None
+    token_type: IdTokenEnumType | None = None  # of a remote start of OCPP 2.x; None: a card
     remote: bool = False
+    reservation_id: int | None = None  # that the driver comes with
 
 
 def next_arrival(chance: Random, now: datetime, per_day: float) -> float:

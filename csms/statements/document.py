@@ -16,7 +16,8 @@ VERSION: Final = 1
 """Of the document's form."""
 
 Kind: TypeAlias = Literal["contract", "token_group", "tenant", "partner"]
-"""What the CDRs are put together by: contract id, token group, the whole tenant, or the issuer of the tokens."""
+"""What the CDRs are put together by: contract id, token group, the whole tenant, or the partner: the party of the tokens, such as
+DE-ABC, or of the tenant's own tokens their issuer."""
 
 _ZERO: Final = Decimal(0)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from csms.domain.external import AskingRules
 from csms.store.command_records import CommandRecord, load_command, queued_for_process
 from csms.store.pool import Connection, Database
 from csms.store.queries.external_authorization import knows_token
@@ -36,8 +38,8 @@ class GatewayStore(Protocol):
         """Store the answer and resolve the message, or store why it cannot be taken."""
         ...
 
-    async def knows_token(self, tenant_id: int, id_token: str, token_type: str | None) -> bool:
-        """Whether somebody has entered this token; `token_type` None: of any type."""
+    async def knows_token(self, tenant_id: int, id_token: str, token_type: str | None, rules: AskingRules, now: datetime) -> bool:
+        """Whether nobody needs to be asked about this token; `token_type` None: of any type."""
         ...
 
 
@@ -66,5 +68,5 @@ class PostgresGatewayStore:
     async def finish_replay(self, record: ReplayRecord, outcome: bytes | ReplayError) -> None:
         await self._database.unit(lambda conn: finish_replay(conn, record, outcome))
 
-    async def knows_token(self, tenant_id: int, id_token: str, token_type: str | None) -> bool:
-        return await self._database.unit(lambda conn: knows_token(conn, tenant_id, id_token, token_type))
+    async def knows_token(self, tenant_id: int, id_token: str, token_type: str | None, rules: AskingRules, now: datetime) -> bool:
+        return await self._database.unit(lambda conn: knows_token(conn, tenant_id, id_token, token_type, rules, now))

@@ -30,6 +30,9 @@ _PLAIN: Final = (
     "blocked_reason",
     "single_use",
     "used_by_session_id",
+    "owner_country_code",
+    "owner_party_id",
+    "ocpi_type",
 )
 
 
@@ -46,9 +49,19 @@ def _groups_of(alias: str) -> str:
     )
 
 
+def _vouched(alias: str) -> str:
+    """When the token's party last ordered something for it."""
+    return (
+        f"CASE WHEN {alias}.owner_party_id IS NOT NULL THEN (SELECT max(a.created_at) FROM ocpi_authorizations a "
+        f"WHERE a.tenant_id = {alias}.tenant_id AND a.token_key = {alias}.token_key AND a.method = 'COMMAND' "
+        f"AND (a.country_code, a.party_id) = ({alias}.owner_country_code, {alias}.owner_party_id)) END"
+    )
+
+
 _PARENT: Final = (
     "CASE WHEN t.parent_token_id IS NOT NULL THEN (SELECT json_build_object('tenant_id', p.tenant_id, "
     + ", ".join(f"'{name}', p.{name}" for name in _PLAIN)
+    + f", 'vouched_at', {_vouched('p')}"
     + ", 'retired', p.retired_at IS NOT NULL, 'restrictions', p.restrictions, "
     + f"'groups', coalesce({_groups_of('p')}, '[]')) "
     + "FROM id_tokens p WHERE p.tenant_id = t.tenant_id AND p.token_id = t.parent_token_id) END"
@@ -56,6 +69,7 @@ _PARENT: Final = (
 _SELECT: Final = (
     "SELECT t.token_key, t.tenant_id, "
     + ", ".join(f"t.{name}" for name in _PLAIN)
+    + f", {_vouched('t')} AS vouched_at"
     + f", t.retired_at IS NOT NULL AS retired, t.restrictions, {_groups_of('t')} AS groups, {_PARENT} AS parent "
     + f"FROM {_KEY.source('k')} JOIN id_tokens t USING (tenant_id, token_key)"
 )

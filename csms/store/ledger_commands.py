@@ -9,7 +9,7 @@ from uuid import UUID
 from csms.domain.operations import ClaimCommand, FinishCommand
 from csms.domain.session_state import SessionState
 from csms.ledger.port import SessionKey
-from csms.ledger.rows import FinishedCommand, OwnCommandRow
+from csms.ledger.rows import FinishedCommand, OwnCommandRow, SentProfile
 from csms.store.pool import Connection
 from csms.store.unnest import RowType
 
@@ -37,6 +37,7 @@ _OWN: Final = RowType(
         ("tenant_id", "int4"),
         ("command_id", "uuid"),
         ("station_id", "int8"),
+        ("command", "text"),
         ("action", "text"),
         ("payload", "text"),
         ("requested_by", "text"),
@@ -88,15 +89,16 @@ class CommandStatements:
 
     async def insert_commands(self, rows: Sequence[OwnCommandRow]) -> None:
         await self.connection.execute(
-            "INSERT INTO commands (tenant_id, command_id, station_id, action, parameters, requested_by, session_id, expires_at) "
-            "SELECT n.tenant_id, n.command_id, n.station_id, n.action, n.payload::jsonb, n.requested_by, n.session_id, "
-            f"n.expires_at FROM {_OWN.source('n')} WHERE (SELECT count(*) FROM commands c WHERE c.tenant_id = n.tenant_id "
-            "AND c.station_id = n.station_id AND c.status IN ('queued', 'sent')) < $9",
+            "INSERT INTO commands (tenant_id, command_id, station_id, command, action, parameters, requested_by, session_id, "
+            "expires_at) SELECT n.tenant_id, n.command_id, n.station_id, n.command, n.action, n.payload::jsonb, n.requested_by, "
+            f"n.session_id, n.expires_at FROM {_OWN.source('n')} WHERE (SELECT count(*) FROM commands c "
+            "WHERE c.tenant_id = n.tenant_id AND c.station_id = n.station_id AND c.status IN ('queued', 'sent')) < $10",
             *_OWN.parameters(
                 (
                     r.tenant_id,
                     r.command_id,
                     r.station_id,
+                    r.command,
                     r.action,
                     r.payload.decode(),
                     r.requested_by,
@@ -114,29 +116,34 @@ class CommandStatements:
             f"FROM {_FINISH.source('n')} WHERE c.tenant_id = n.tenant_id AND c.command_id = n.command_id "
             # unknown: given up during an outage that the answer sat out in the ledger
             "AND c.status IN ('queued', 'sent', 'unknown') "
-            "RETURNING c.command_id, c.action, c.requested_by, c.session_id",
+            "RETURNING c.command_id, c.action, c.requested_by, c.session_id, c.command",
             *_FINISH.parameters(
                 (op.tenant_id, op.command_id, op.status, None if op.result is None else op.result.decode(), op.error) for op in ops
             ),
         )
-        finished = {row[0]: FinishedCommand(row[1], row[2], row[3]) for row in rows}
+        finished = {row[0]: FinishedCommand(row[1], row[2], row[3], row[4]) for row in rows}
         return [finished.get(op.command_id) for op in ops]
 
-    async def tx_profiles(self, sessions: Sequence[SessionState]) -> dict[SessionKey, list[bytes]]:
+    async def tx_profiles(self, sessions: Sequence[SessionState]) -> dict[SessionKey, list[SentProfile]]:
         rows = await self.connection.fetch(
-            'SELECT DISTINCT ON (n.tenant_id, n.session_id, p.id COLLATE "C") n.tenant_id, n.session_id, '
-            "jsonb_build_object('evseId', p.evse_id, 'chargingProfile', "
-            "c.parameters -> 'chargingProfile' || jsonb_build_object('transactionId', n.transaction_ref))::text "
+            'SELECT DISTINCT ON (n.tenant_id, n.session_id, p.id COLLATE "C") n.tenant_id, n.session_id, p.command, '
+            "CASE WHEN p.command IS NOT NULL THEN c.parameters ELSE jsonb_build_object('evseId', p.evse_id, 'chargingProfile', "
+            "c.parameters -> 'chargingProfile' || jsonb_build_object('transactionId', n.transaction_ref)) END::text "
             f"FROM {_RESUMED.source('n')} JOIN commands c ON c.tenant_id = n.tenant_id AND c.station_id = n.station_id "
             "AND c.status = 'accepted' AND c.created_at > now() - interval '30 days' "
-            "AND c.parameters #>> '{chargingProfile,chargingProfilePurpose}' = 'TxProfile' "
+            # a domain command and a raw one name the transaction differently
+            "AND (c.command = 'set_charging_profile' AND c.parameters ->> 'transaction_id' = n.transaction_ref "
+            "OR c.parameters #>> '{chargingProfile,chargingProfilePurpose}' = 'TxProfile' "
             "AND (c.action = 'SetChargingProfile' AND c.parameters #>> '{chargingProfile,transactionId}' = n.transaction_ref "
-            "OR c.action = 'RequestStartTransaction' AND c.session_id = n.session_id) "
-            "CROSS JOIN LATERAL (SELECT c.parameters #>> '{chargingProfile,id}' AS id, "
-            "coalesce(nullif(c.parameters -> 'evseId', 'null'), to_jsonb(n.evse_id)) AS evse_id) p WHERE p.evse_id IS NOT NULL "
+            "OR c.action = 'RequestStartTransaction' AND c.session_id = n.session_id)) "
+            "CROSS JOIN LATERAL (SELECT CASE WHEN c.command = 'set_charging_profile' THEN c.command END AS command, "
+            "CASE WHEN c.command = 'set_charging_profile' THEN c.reference "
+            "ELSE c.parameters #>> '{chargingProfile,id}' END AS id, "
+            "coalesce(nullif(c.parameters -> 'evseId', 'null'), to_jsonb(n.evse_id)) AS evse_id) p "
+            "WHERE (p.command IS NOT NULL OR p.evse_id IS NOT NULL) "
             "AND NOT EXISTS (SELECT FROM commands k WHERE k.tenant_id = n.tenant_id AND k.station_id = n.station_id "
             "AND k.action = 'ClearChargingProfile' AND k.status = 'accepted' AND k.command_id > c.command_id "
-            "AND coalesce(k.parameters ->> 'chargingProfileId', p.id) = p.id) "
+            "AND coalesce(k.reference, k.parameters ->> 'chargingProfileId', p.id) = p.id) "
             "AND NOT EXISTS (SELECT FROM device_variables v WHERE v.tenant_id = n.tenant_id AND v.station_id = n.station_id "
             "AND v.component = 'SmartChargingCtrlr' AND v.component_instance = '' AND v.evse_id = 0 AND v.connector_id = 0 "
             "AND v.variable = 'ChargingProfilePersistence' AND v.variable_instance = 'TxProfile' AND v.attribute = 'Actual' "
@@ -144,9 +151,9 @@ class CommandStatements:
             'ORDER BY n.tenant_id, n.session_id, p.id COLLATE "C", c.command_id DESC',
             *_RESUMED.parameters((s.tenant_id, s.session_id, s.station_id, s.transaction_ref, s.evse_id) for s in sessions),
         )
-        found: dict[SessionKey, list[bytes]] = {}
-        for tenant_id, session_id, payload in rows:
-            found.setdefault((tenant_id, session_id), []).append(payload.encode())
+        found: dict[SessionKey, list[SentProfile]] = {}
+        for tenant_id, session_id, command, payload in rows:
+            found.setdefault((tenant_id, session_id), []).append(SentProfile(command, payload.encode()))
         return found
 
     async def link_remote_starts(self, sessions: Sequence[SessionState]) -> dict[UUID, UUID]:

@@ -12,6 +12,7 @@ from csms.store.ledger_notices import NoticeStatements
 from csms.store.ledger_quarantine import QuarantineStatements
 from csms.store.ledger_reconciliation import ReconciliationStatements
 from csms.store.ledger_relaxations import RelaxationStatements
+from csms.store.ledger_reservations import ReservationStatements
 from csms.store.ledger_samples import SampleStatements, ShapeCache
 from csms.store.ledger_sessions import SessionStatements
 from csms.store.ledger_stations import StationStatements
@@ -32,6 +33,7 @@ class PostgresLedgerTransaction(
     StreamStatements,
     QuarantineStatements,
     RelaxationStatements,
+    ReservationStatements,
     CommandStatements,
     CostStatements,
 ):
@@ -64,6 +66,12 @@ class PostgresLedgerStore:
         if transaction is not None:
             transaction.committed()
         return result
+
+    async def look(self, work: Callable[[LedgerTransaction], Awaitable[T]], *, timeout: float) -> T:
+        async def read(connection: Connection) -> T:
+            return await work(PostgresLedgerTransaction(connection, self._shapes))
+
+        return await self._database.look(read, timeout=timeout)
 
     async def probe(self, timeout: float) -> None:
         await self._database.unit(_nothing, timeout=timeout)

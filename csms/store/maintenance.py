@@ -1,5 +1,5 @@
-"""What the database needs from time to time: partitions made ahead, abandoned commands closed, what is past its time dropped, grown
-tables analysed."""
+"""What the database needs from time to time: partitions made ahead, abandoned commands closed, reservations ended that ran out,
+what is past its time dropped, grown tables analysed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from csms.store.command_records import close_abandoned
 from csms.store.metrics import DEFAULT_ROWS, MONTHS_AHEAD, PARTITIONS_OVERDUE
 from csms.store.partitions import PARTITIONED, empty_defaults, ensure_partitions, find_strays, list_partitions, month_start
 from csms.store.pool import Connection, Database, StoreUnavailable, run_with_owner
+from csms.store.queries import reservations
 from csms.store.retention import Pace, Postponed, apply_retention
 from csms.store.statistics import analyse_grown, grown_tables
 
 log = structlog.get_logger()
 
 COMMANDS_EVERY_S: Final = 10.0
+RESERVATIONS_EVERY_S: Final = 5.0
 FIRST_OWNER_WORK_S: Final = 10.0
 OWNER_WORK_EVERY_S: Final = 600.0
 OWNER_WORK_TIMEOUT_S: Final = 600.0
@@ -48,6 +50,14 @@ REFRESH_TOKENS_KEPT_DAYS: Final = 1
 """How long a refresh token is kept after it expired."""
 SINGLE_USE_TOKENS_KEPT_DAYS: Final = 30
 """How long a dynamic QR token, or that of a payment, is kept after its time when nobody used it."""
+RELAYS_KEPT_DAYS: Final = 1
+"""How long a URL of our OCPI hub is kept after its time."""
+OCPI_COMMANDS_KEPT_DAYS: Final = 90
+"""How long a command over OCPI is kept after it ended."""
+ROUTES_KEPT_DAYS: Final = 90
+"""How long our OCPI hub knows between whom a session or reservation has passed, after it did for the last time."""
+RESERVATIONS_KEPT_DAYS: Final = 400
+"""How long a reservation is kept after it ended."""
 USED_TOKENS_KEPT_DAYS: Final = 400
 """How long one that was used is: the sessions of a month are counted by it, and CDRs that are corrected name whose it was."""
 
@@ -61,6 +71,7 @@ async def maintain(dsn: str, gateway: Database, *, call_timeout_s: int, health: 
     """Run until cancelled. A store that is away is tried again at the next turn."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_close_commands, gateway, call_timeout_s)
+        nursery.start_soon(_settle_reservations, gateway)
         nursery.start_soon(_keep_house, dsn, health)
         nursery.start_soon(_keep_statistics, dsn, gateway)
 
@@ -78,6 +89,16 @@ async def _close_commands(gateway: Database, call_timeout_s: int) -> None:
             continue
         if closed:
             log.info("commands.abandoned", count=closed)
+
+
+async def _settle_reservations(gateway: Database) -> None:
+    while True:
+        await trio.sleep(RESERVATIONS_EVERY_S)
+        try:
+            while await gateway.unit(lambda conn: reservations.settle(conn, _CHUNK)) >= _CHUNK:
+                pass
+        except StoreUnavailable as error:
+            log.warning("maintenance.postponed", error=str(error))
 
 
 async def _keep_house(dsn: str, health: HealthRegistry) -> None:
@@ -196,6 +217,11 @@ async def _prune(conn: Connection) -> bool:
         (prune_commands, COMMANDS_KEPT_DAYS),
         (prune_refresh_tokens, REFRESH_TOKENS_KEPT_DAYS),
         (prune_single_use_tokens, SINGLE_USE_TOKENS_KEPT_DAYS),
+        (prune_reservations, RESERVATIONS_KEPT_DAYS),
+        (prune_relays, RELAYS_KEPT_DAYS),
+        (prune_ocpi_commands, OCPI_COMMANDS_KEPT_DAYS),
+        (prune_ocpi_authorizations, USED_TOKENS_KEPT_DAYS),
+        (prune_routes, ROUTES_KEPT_DAYS),
     ):
         while not pace.over:
             began = clock()
@@ -250,12 +276,39 @@ async def prune_single_use_tokens(conn: Connection, days: int) -> int:
     return await _delete(
         conn,
         "id_tokens",
-        "single_use AND kind IN ('dynamic_qr', 'temporary') AND valid_until < now() - make_interval(days => $1) "
+        "single_use AND kind IN ('dynamic_qr', 'temporary', 'ocpi_alias') AND valid_until < now() - make_interval(days => $1) "
         f"AND (used_at IS NULL OR used_at < now() - make_interval(days => {USED_TOKENS_KEPT_DAYS})) "
         "AND NOT EXISTS (SELECT FROM id_tokens c WHERE c.tenant_id = id_tokens.tenant_id "
         "AND c.parent_token_id = id_tokens.token_id)",
         days,
     )
+
+
+async def prune_ocpi_commands(conn: Connection, days: int) -> int:
+    """Delete commands over OCPI that ended so long ago, at most one chunk; gives their number."""
+    return await _delete(conn, "ocpi_commands", "finished_at < now() - make_interval(days => $1)", days)
+
+
+async def prune_ocpi_authorizations(conn: Connection, days: int) -> int:
+    """Delete what parties said of their tokens so long ago, at most one chunk; gives their number."""
+    return await _delete(conn, "ocpi_authorizations", "created_at < now() - make_interval(days => $1)", days)
+
+
+async def prune_reservations(conn: Connection, days: int) -> int:
+    """Delete reservations that ended so long ago, at most one chunk; gives their number."""
+    return await _delete(
+        conn, "reservations", "updated_at < now() - make_interval(days => $1) AND status NOT IN ('requested', 'active')", days
+    )
+
+
+async def prune_relays(conn: Connection, days: int) -> int:
+    """Delete URLs of the OCPI hub whose time was over so long ago, at most one chunk; gives their number."""
+    return await _delete(conn, "ocpi_relays", "expires_at < now() - make_interval(days => $1)", days)
+
+
+async def prune_routes(conn: Connection, days: int) -> int:
+    """Delete what the OCPI hub knows of sessions and reservations not seen for so long, at most one chunk; gives their number."""
+    return await _delete(conn, "ocpi_routes", "seen_at < now() - make_interval(days => $1)", days)
 
 
 async def _delete(conn: Connection, table: str, condition: str, days: int) -> int:

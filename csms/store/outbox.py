@@ -15,6 +15,10 @@ _LAST_ID: Final = 2**63 - 1
 START: Final = EventPosition(0, 0)
 """Before everything that is stored."""
 
+ROAMING: Final = "SELECT DISTINCT tenant_id FROM ocpi_parties"
+"""Tenants whose events a sink takes, as a query: those that roam. Their events are found by the key of the outbox, so that those of
+all others cost nothing."""
+
 
 class Backlog(msgspec.Struct, frozen=True):
     """What a sink has not got yet. Ages in seconds; 0 when there is nothing.
@@ -78,20 +82,37 @@ class OutboxStore:
 
         return await self._database.unit(work)
 
+    async def begin(self, sink: str) -> None:
+        """A sink that is new takes nothing of what was written before now."""
+        await self._database.unit(lambda conn: conn.execute(f"{_AT_THE_END} ON CONFLICT (sink) DO NOTHING", sink, _LAST_ID))
+
+    async def pass_by(self, sink: str) -> None:
+        """Nothing written before now matters to the sink, if it has ever read. Whoever reads for it now goes on as he is."""
+        await self._database.unit(
+            lambda conn: conn.execute(
+                "UPDATE outbox_readers r SET xid = n.xid, id = n.id, updated_at = now() FROM "
+                "(SELECT (outbox_horizon()::text::bigint - 1)::text::xid8 AS xid, $2::bigint AS id) n "
+                "WHERE r.sink = $1 AND (r.leased_until IS NULL OR r.leased_until < now()) AND (r.xid, r.id) < (n.xid, n.id)",
+                sink,
+                _LAST_ID,
+            )
+        )
+
     async def read(
-        self, after: EventPosition, limit: int, types: Collection[str] | None = None
+        self, after: EventPosition, limit: int, types: Collection[str] | None = None, tenants: str | None = None
     ) -> tuple[list[tuple[EventPosition, Event]], EventPosition]:
-        """The events of all tenants behind `after`, as far as no open transaction can still write an earlier one; only those of
-        `types`, if given. Also up to where there are no others."""
-        wanted = _of_types(types)
+        """The events behind `after`, as far as no open transaction can still write an earlier one; only those of `types` and of
+        the tenants that the query `tenants` gives, if given. Also up to where there are no others."""
+        behind = f"(o.xid, o.id) > ($1::bigint::text::xid8, $2) AND o.xid < $4::bigint::text::xid8{_of_types(types)}"
 
         async def work(conn: Connection) -> tuple[list[tuple[EventPosition, Event]], EventPosition]:
             horizon = await conn.fetchval("SELECT outbox_horizon()::text::bigint")
             rows = await conn.fetch(
                 "SELECT o.xid::text::bigint, o.id, o.event_id, o.type, o.version, t.slug, s.identity, o.session_id, "
-                "o.occurred_at, o.recorded_at, o.data FROM outbox o JOIN tenants t USING (tenant_id) "
-                "LEFT JOIN stations s USING (tenant_id, station_id) WHERE (o.xid, o.id) > ($1::bigint::text::xid8, $2) "
-                f"AND o.xid < $4::bigint::text::xid8{wanted} ORDER BY o.xid, o.id LIMIT $3",
+                f"o.occurred_at, o.recorded_at, o.data "
+                f"FROM {_events(tenants, behind, '$3')} JOIN tenants t ON t.tenant_id = o.tenant_id "
+                "LEFT JOIN stations s ON s.tenant_id = o.tenant_id AND s.station_id = o.station_id "
+                "ORDER BY o.xid, o.id LIMIT $3",
                 after.xid,
                 after.id,
                 limit,
@@ -104,15 +125,16 @@ class OutboxStore:
 
         return await self._database.unit(work)
 
-    async def backlog(self, after: EventPosition, types: Collection[str] | None = None) -> Backlog:
+    async def backlog(self, after: EventPosition, types: Collection[str] | None = None, tenants: str | None = None) -> Backlog:
         wanted = _of_types(types)
+        unread = _events(tenants, f"(o.xid, o.id) > ($1::bigint::text::xid8, $2){wanted}", "1")
+        held_back = _events(tenants, f"o.xid >= outbox_horizon(){wanted}", "1")
+        seconds = "SELECT extract(epoch FROM now() - o.recorded_at)"
 
         async def work(conn: Connection) -> Backlog:
             row = await conn.fetchrow(
-                "SELECT (SELECT extract(epoch FROM now() - o.recorded_at) FROM outbox o "
-                f"WHERE (o.xid, o.id) > ($1::bigint::text::xid8, $2){wanted} ORDER BY o.xid, o.id LIMIT 1), "
-                "(SELECT extract(epoch FROM now() - o.recorded_at) FROM outbox o "
-                f"WHERE o.xid >= outbox_horizon(){wanted} ORDER BY o.xid, o.id LIMIT 1)",
+                f"SELECT ({seconds} FROM {unread} ORDER BY o.xid, o.id LIMIT 1), "
+                f"({seconds} FROM {held_back} ORDER BY o.xid, o.id LIMIT 1)",
                 after.xid,
                 after.id,
             )
@@ -124,6 +146,22 @@ class OutboxStore:
 def _of_types(types: Collection[str] | None) -> str:
     """The condition written out, so that an index on just these types can serve it. The names are ours."""
     return "" if types is None else f" AND o.type IN ({', '.join(repr(name) for name in sorted(types))})"
+
+
+def _events(tenants: str | None, condition: str, limit: str) -> str:
+    """The first events for which the condition holds, as `o`. Of certain tenants as many of each, by the key that leads with the
+    tenant."""
+    if tenants is None:
+        return f"(SELECT * FROM outbox o WHERE {condition} ORDER BY o.xid, o.id LIMIT {limit}) o"
+    return (
+        f"({tenants}) wanted CROSS JOIN LATERAL (SELECT * FROM outbox o WHERE o.tenant_id = wanted.tenant_id AND {condition} "
+        f"ORDER BY o.xid, o.id LIMIT {limit}) o"
+    )
+
+
+_AT_THE_END: Final = (
+    "INSERT INTO outbox_readers (sink, xid, id) SELECT $1, (outbox_horizon()::text::bigint - 1)::text::xid8, $2::bigint"
+)
 
 
 def _event(row: Any) -> Event:

@@ -20,10 +20,10 @@ REFRESH_S = 5.0
 
 
 async def load_tenants(conn: Connection) -> list[TenantConfig]:
-    """All tenants; the gateway role only."""
+    """All operators; the gateway role only. The tenant that is the OCPI hub has no stations."""
     rows = await conn.fetch(
         "SELECT tenant_id, slug, onboarding, unknown_tokens, allow_unauthenticated, time_zone, currency, heartbeat_interval_s, "
-        "validation, tolerance_version FROM tenants"
+        "validation, tolerance_version FROM tenants WHERE kind = 'operator'"
     )
     asking = await load_asking_rules(conn)
     return [msgspec.structs.replace(TenantConfig(*row), external=asking.get(row[0])) for row in rows]

@@ -12,6 +12,8 @@ import msgspec
 
 _PATHS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "CancelReservation": (("reservationId",),),
+    # 1.6, then 2.x
+    "ClearChargingProfile": (("id",), ("chargingProfileId",)),
     "CustomerInformation": (("requestId",),),
     "GetBaseReport": (("requestId",),),
     "GetChargingProfiles": (("requestId",),),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final, NoReturn, get_args
 from uuid import UUID
 
 from csms.domain import commands as domain
 from gateway.common.routing import Call, CommandTable
 from gateway.ocpp16.answers import MAX_ID_TAG
+from gateway.ocpp16.charging_profiles import clear_charging_profile, get_composite_schedule, set_charging_profile
 from gateway.ocpp16.connectors import wire_connector
+from gateway.ocpp16.reservations import cancel_reservation, reserve_now
+from gateway.ocpp16.transactions import transaction_number
 from gateway.versions import UnsupportedCommand
 from schemas.ocpp16.core import (
     ChangeAvailabilityRequest,
@@ -28,9 +30,6 @@ from schemas.ocpp16.security import ExtendedTriggerMessageRequest
 
 _TRIGGERS: Final[dict[str, MessageTrigger]] = {name: name for name in get_args(MessageTrigger)}
 _EXTENDED_TRIGGERS: Final[dict[str, MessageTriggerEnumType]] = {name: name for name in get_args(MessageTriggerEnumType)}
-_MAX_TRANSACTION_ID: Final = 2**31 - 1
-
-_whole_number: Final = re.compile(r"[0-9]{1,10}").fullmatch
 
 
 def remote_start(command: domain.RemoteStart, _command_id: UUID) -> Call:
@@ -43,10 +42,7 @@ def remote_start(command: domain.RemoteStart, _command_id: UUID) -> Call:
 
 
 def remote_stop(command: domain.RemoteStop, _command_id: UUID) -> Call:
-    text = command.transaction_id
-    if not _whole_number(text) or int(text) > _MAX_TRANSACTION_ID:
-        raise UnsupportedCommand("a transaction_id of OCPP 1.6 is a whole number below 2147483648")
-    return "RemoteStopTransaction", RemoteStopTransactionRequest(transaction_id=int(text))
+    return "RemoteStopTransaction", RemoteStopTransactionRequest(transaction_id=transaction_number(command.transaction_id))
 
 
 def reset(command: domain.Reset, _command_id: UUID) -> Call:
@@ -126,4 +122,9 @@ COMMANDS: Final[CommandTable] = {
     domain.TriggerMessage: trigger_message,
     domain.ClearCache: clear_cache,
     domain.DataTransfer: data_transfer,
+    domain.ReserveNow: reserve_now,
+    domain.CancelReservation: cancel_reservation,
+    domain.SetChargingProfile: set_charging_profile,
+    domain.ClearChargingProfile: clear_charging_profile,
+    domain.GetCompositeSchedule: get_composite_schedule,
 }

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from csms.domain import commands as domain
 from gateway.common.routing import Call, CommandTable
+from gateway.ocpp2x.charging_profiles import clear_charging_profile, get_composite_schedule, set_charging_profile
+from gateway.ocpp2x.reservations import cancel_reservation
 from gateway.versions import UnsupportedCommand
 from schemas.ocpp201.authorization import ClearCacheRequest
 from schemas.ocpp201.availability import ChangeAvailabilityRequest
@@ -149,4 +151,8 @@ SHARED: Final[CommandTable] = {
     domain.GetBaseReport: get_base_report,
     domain.ClearCache: clear_cache,
     domain.DataTransfer: data_transfer,
+    domain.CancelReservation: cancel_reservation,
+    domain.SetChargingProfile: set_charging_profile,
+    domain.ClearChargingProfile: clear_charging_profile,
+    domain.GetCompositeSchedule: get_composite_schedule,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from csms.domain.reservations import UPDATE
 from gateway.common.station_events import record
 from gateway.effects import Effect
 from gateway.versions import StationContext
@@ -15,4 +16,4 @@ def handle(
     payload: bytes,
 ) -> Effect:
     """Expired or removed; it is named by the id that ReserveNow gave it."""
-    return record(context, "reservation_status", payload, reference=request.reservation_id, caused_by=("ReserveNow",))
+    return record(context, UPDATE, payload, reference=request.reservation_id, caused_by=("ReserveNow",))

@@ -15,6 +15,7 @@ _VIEWER: Final = frozenset(
         "id_tokens.read",
         "locations.read",
         "me.read",
+        "ocpi.read",
         "payments.read",
         "sessions.read",
         "statements.read",
@@ -44,6 +45,7 @@ _TENANT_ADMIN: Final = _OPERATOR | {
     "api_keys.read",
     "api_keys.write",
     "external_authorization.write",
+    "ocpi.write",
     "payments.configure",
     "statements.write",
     "tenants.configure",
@@ -51,7 +53,7 @@ _TENANT_ADMIN: Final = _OPERATOR | {
     "users.read",
     "users.write",
 }
-_ADMIN: Final = _TENANT_ADMIN | {"tenants.create", "tenants.list"}
+_ADMIN: Final = _TENANT_ADMIN | {"ocpi.hub", "tenants.create", "tenants.list"}
 
 PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
     "viewer": _VIEWER,

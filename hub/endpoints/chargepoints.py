@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 from csms.domain.operations import Registration
 from csms.store import Connection
 from csms.store.queries import stations as queries
+from csms.store.queries.ocpi_parties import kind_of
 from csms.store.queries.stations import Admission, Connector, ConnectorFields, Station, StationChange, StoredPassword
 from hub.api.fields import Identity, Name, WireNumber, given
 from hub.api.paging import Page, PageQuery, page, position
@@ -164,6 +165,8 @@ async def create_charge_point(call: Call[NoQuery, NewChargePoint]) -> Answer:
     connectors = _connectors(body.connectors)
 
     async def insert(conn: Connection) -> int | None:
+        if await kind_of(conn, tenant_id) == "hub":
+            raise conflict("the hub's tenant has no charge points")
         await _check_location(conn, tenant_id, body.location_id)
         station_id = await queries.insert_station(
             conn,

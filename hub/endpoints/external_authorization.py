@@ -1,4 +1,4 @@
-"""The third party that a tenant has asked over HTTP whether a token may charge."""
+"""Who is asked whether a token may charge: a server of the tenant's own over HTTP, or the parties that it roams with (OCPI)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from csms.bus import BusUnavailable
-from csms.domain.external import Asks, Fallback, Purpose
+from csms.domain.external import Asks, Fallback, Purpose, Via
 from csms.external_authorization.messages import Answered, Question
 from csms.store import Connection
 from csms.store.queries import external_authorization as queries
@@ -33,9 +33,13 @@ SigningSecret = Annotated[
 
 
 class ExternalAuthorizationInput(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """All settings. A secret that is not named stays as it is, if the URL still leads to the same server; null removes it."""
+    """All settings. A secret that is not named stays as it is, if the URL still leads to the same server; null removes it.
 
-    url: Annotated[str, Meta(min_length=9, max_length=LONGEST_URL, description="https://…; asked with POST")]
+    `url` and the secrets are for `via` http alone.
+    """
+
+    via: Via = "http"
+    url: Annotated[str, Meta(min_length=9, max_length=LONGEST_URL, description="https://…; asked with POST")] | None = None
     asks: Asks = "unknown_tokens"
     timeout_ms: Annotated[int, Meta(ge=100, le=4000, description="Milliseconds for the whole question")] = 2000
     fallback: Fallback = "own_data"
@@ -47,7 +51,8 @@ class ExternalAuthorizationInput(msgspec.Struct, forbid_unknown_fields=True, kw_
 class ExternalAuthorizationSettings(msgspec.Struct, frozen=True):
     """The settings without their secrets. `circuit`: how it goes, as the process that answers has seen it."""
 
-    url: str
+    via: Via
+    url: str | None
     asks: Asks
     timeout_ms: int
     fallback: Fallback
@@ -86,23 +91,21 @@ async def get_external_authorization(call: Call[NoQuery, None]) -> Answer:
 
 async def put_external_authorization(call: Call[NoQuery, ExternalAuthorizationInput]) -> Answer:
     hub, body, tenant_id = call.hub, call.body, call.tenant_id
-    try:
-        check_url(body.url, private=hub.settings.outgoing_private)
-    except BadUrl as error:
-        raise invalid("url", str(error)) from None
+    _check_way(hub, body)
     new = NewExternalAuthorization(
+        body.via,
         body.url,
         body.asks,
         body.timeout_ms,
         body.fallback,
         body.cache_s,
-        _sealed(hub, tenant_id, AUTHORIZATION, body.authorization),
-        _sealed(hub, tenant_id, SIGNING_SECRET, body.signing_secret),
+        _sealed(hub, tenant_id, AUTHORIZATION, body.authorization) if body.via == "http" else None,
+        _sealed(hub, tenant_id, SIGNING_SECRET, body.signing_secret) if body.via == "http" else None,
     )
 
     async def put(conn: Connection) -> queries.ExternalAuthorization | str:
         known = await queries.get_external_authorization(conn, tenant_id, lock=True)
-        if known is not None and origin(known.url) != origin(new.url):
+        if known is not None and known.url is not None and new.url is not None and origin(known.url) != origin(new.url):
             # else whoever may change the URL could have the stored secrets sent to a server of his own
             if known.authorization_sealed is not None and new.authorization_sealed is UNSET:
                 return "authorization"
@@ -154,6 +157,20 @@ async def try_external_authorization(call: Call[NoQuery, TrialQuestion]) -> Answ
     return Answer(200, TrialOutcome(None, None, None, None, outcome.failure, duration_ms))
 
 
+def _check_way(hub: Hub, body: ExternalAuthorizationInput) -> None:
+    if body.via == "ocpi":
+        for name, given in (("url", body.url), ("authorization", body.authorization), ("signing_secret", body.signing_secret)):
+            if isinstance(given, str):
+                raise invalid(name, "is for via http alone")
+        return
+    if body.url is None:
+        raise invalid("url", "is missing")
+    try:
+        check_url(body.url, private=hub.settings.outgoing_private)
+    except BadUrl as error:
+        raise invalid("url", str(error)) from None
+
+
 async def _stored(call: Call[NoQuery, None] | Call[NoQuery, TrialQuestion]) -> queries.ExternalAuthorization:
     tenant_id = call.tenant_id
     found = await call.hub.store.hub.tenant_unit(tenant_id, lambda conn: queries.get_external_authorization(conn, tenant_id))
@@ -164,6 +181,7 @@ async def _stored(call: Call[NoQuery, None] | Call[NoQuery, TrialQuestion]) -> q
 
 def _shown(hub: Hub, tenant_id: int, stored: queries.ExternalAuthorization) -> ExternalAuthorizationSettings:
     return ExternalAuthorizationSettings(
+        stored.via,
         stored.url,
         stored.asks,
         stored.timeout_ms,
@@ -213,7 +231,9 @@ ROUTES = (
         description=(
             "`asks`: about tokens that the tenant does not know (`unknown_tokens`), or about all (`all_tokens`); what the tenant "
             "itself refuses stays refused. `fallback`: what holds when there is no answer in time: `refuse`, `accept`, or "
-            "`own_data`, what the tenant's own data say."
+            "`own_data`, what the tenant's own data say. With `via` `ocpi` the party of a token is asked in real time, as its "
+            "whitelist mode demands: `all_tokens` then means tokens of the mode ALLOWED too, never the tenant's own ones, and "
+            "`fallback` holds for tokens that nobody knows."
         ),
     ),
     route(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -12,6 +12,7 @@ from csms.domain.restrictions import Restrictions
 from csms.store import Connection
 from csms.store.queries import id_tokens as queries
 from csms.store.queries.id_tokens import NAMES, IdToken, IdTokenFields, ReferenceMissing, TokenFilter, TokenStatus, Whitelist
+from csms.store.queries.ocpi_tokens import withdrawn_by_party
 from csms.store.queries.restriction_references import find_named
 from hub.api.fields import Name, Time, check_time_zone
 from hub.api.paging import NIL, Page, PageQuery, page, position
@@ -48,6 +49,9 @@ _TYPE_OF_KIND: Final[dict[str, TokenType]] = {
     "dynamic_qr": "Central",
     "api_key": "Central",
 }
+
+
+_OF_FOREIGN_TOKENS: Final = frozenset({"status", "blocked_reason"})
 
 
 class NewIdToken(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -161,6 +165,8 @@ async def change_token(call: Call[NoQuery, IdTokenChange]) -> Answer:
         known = await queries.get_token(conn, tenant_id, token_id, lock=True)
         if known is None:
             return None
+        if known.owner is not None:
+            await _check_foreign(conn, tenant_id, known, changes)
         fields = IdTokenFields(**{name: getattr(known, name) for name in NAMES} | changes)
         if fields.status != "blocked" and "blocked_reason" not in changes:
             fields = msgspec.structs.replace(fields, blocked_reason=None)  # it goes with the block
@@ -180,9 +186,25 @@ async def change_token(call: Call[NoQuery, IdTokenChange]) -> Answer:
 
 async def retire_token(call: Call[NoQuery, None]) -> Answer:
     tenant_id, token_id = call.tenant_id, call.uuid("id")
-    if not await call.hub.store.hub.tenant_unit(tenant_id, lambda conn: queries.retire_token(conn, tenant_id, token_id)):
-        raise not_found()
+
+    async def retire(conn: Connection) -> None:
+        known = await queries.get_token(conn, tenant_id, token_id, lock=True)
+        if known is None:
+            raise not_found()
+        if known.owner is not None:
+            raise conflict(f"this is a token of {known.owner}: it can only be blocked")
+        await queries.retire_token(conn, tenant_id, token_id)
+
+    await call.hub.store.hub.tenant_unit(tenant_id, retire)
     return Answer(204)
+
+
+async def _check_foreign(conn: Connection, tenant_id: int, known: IdToken, changes: dict[str, Any]) -> None:
+    """A token of a partner's is what its party says. It may be blocked here, and no longer be; raises Problem 409 for all else."""
+    if not changes.keys() <= _OF_FOREIGN_TOKENS:
+        raise conflict(f"this is a token of {known.owner}: only {' and '.join(sorted(_OF_FOREIGN_TOKENS))} can be changed here")
+    if changes.get("status") == "accepted" and await withdrawn_by_party(conn, tenant_id, known.token_id):
+        raise conflict(f"{known.owner} has withdrawn this token")
 
 
 def fields_of(body: NewIdToken) -> IdTokenFields:
@@ -265,6 +287,8 @@ ROUTES = (
         answers={200: IdToken},
         tag="Id tokens",
         summary="Change an id token",
+        description="Of a partner's token only `status` and `blocked_reason`: all else is what its party says.",
+        problems={409: "the token is a partner's"},
     ),
     route(
         "DELETE",
@@ -275,5 +299,6 @@ ROUTES = (
         tag="Id tokens",
         summary="Retire an id token",
         description="It is refused from now on; its sessions stay.",
+        problems={409: "the token is a partner's"},
     ),
 )

@@ -9,12 +9,14 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from csms.roaming.details import LocationDetails
+from csms.roaming.mapping.locations import check_location_details
 from csms.store import Connection
 from csms.store.queries import locations as queries
 from csms.store.queries.locations import Location, LocationFields, LocationInUse
 from hub.api.fields import Name, TimeZone, check_time_zone
 from hub.api.paging import NIL, Page, PageQuery, page, position
-from hub.api.problems import conflict, not_found
+from hub.api.problems import conflict, invalid, not_found
 from hub.api.routing import Answer, Call, NoQuery, route
 
 Line = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -32,10 +34,11 @@ class NewLocation(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     latitude: Latitude | None = None
     longitude: Longitude | None = None
     time_zone: TimeZone | None = None
+    roaming: LocationDetails | None = None
 
 
 class LocationChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """What is not named stays; null empties."""
+    """What is not named stays; null empties. `roaming` is replaced as a whole."""
 
     name: Name | UnsetType = UNSET
     address: Line | UnsetType | None = UNSET
@@ -45,6 +48,7 @@ class LocationChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     latitude: Latitude | UnsetType | None = UNSET
     longitude: Longitude | UnsetType | None = UNSET
     time_zone: TimeZone | UnsetType | None = UNSET
+    roaming: LocationDetails | UnsetType | None = UNSET
 
 
 async def list_locations(call: Call[PageQuery, None]) -> Answer:
@@ -65,6 +69,7 @@ async def get_location(call: Call[NoQuery, None]) -> Answer:
 async def create_location(call: Call[NoQuery, NewLocation]) -> Answer:
     body, tenant_id = call.body, call.tenant_id
     check_time_zone(body.time_zone)
+    _check_roaming(body.roaming)
     fields = LocationFields(
         body.name,
         body.address,
@@ -74,6 +79,7 @@ async def create_location(call: Call[NoQuery, NewLocation]) -> Answer:
         _degrees(body.latitude),
         _degrees(body.longitude),
         body.time_zone,
+        body.roaming,
     )
     location_id = call.hub.ids.uuid7()
     made = await call.hub.store.hub.tenant_unit(
@@ -86,6 +92,8 @@ async def change_location(call: Call[NoQuery, LocationChange]) -> Answer:
     body, tenant_id, location_id = call.body, call.tenant_id, call.uuid("id")
     if isinstance(body.time_zone, str):
         check_time_zone(body.time_zone)
+    if isinstance(body.roaming, LocationDetails):
+        _check_roaming(body.roaming)
 
     async def change(conn: Connection) -> Location | None:
         known = await queries.get_location(conn, tenant_id, location_id, lock=True)
@@ -100,6 +108,7 @@ async def change_location(call: Call[NoQuery, LocationChange]) -> Answer:
             known.latitude if isinstance(body.latitude, UnsetType) else _degrees(body.latitude),
             known.longitude if isinstance(body.longitude, UnsetType) else _degrees(body.longitude),
             known.time_zone if isinstance(body.time_zone, UnsetType) else body.time_zone,
+            known.roaming if isinstance(body.roaming, UnsetType) else body.roaming,
         )
         return await queries.replace_location(conn, tenant_id, location_id, fields)
 
@@ -118,6 +127,12 @@ async def delete_location(call: Call[NoQuery, None]) -> Answer:
     if not done:
         raise not_found()
     return Answer(204)
+
+
+def _check_roaming(details: LocationDetails | None) -> None:
+    """Rules between members, as OCPI has them."""
+    for remark in () if details is None else check_location_details(details):
+        raise invalid(f"roaming.{remark.field}", remark.text)
 
 
 def _degrees(value: float | None) -> Decimal | None:

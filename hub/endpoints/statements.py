@@ -31,8 +31,8 @@ Subject = Annotated[
     str,
     Meta(
         max_length=64,
-        description="Contract id, id of the token group, or issuer of the tokens (partner); empty: of what names none. The whole "
-        "tenant has the empty one",
+        description="Contract id, id of the token group, or partner: the party of the tokens, such as DE-ABC, or of tokens of your "
+        "own their issuer; empty: of what names none. The whole tenant has the empty one",
     ),
 ]
 StatementDoc = Annotated[

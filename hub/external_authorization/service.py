@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
@@ -28,14 +29,18 @@ AUTHORIZATION: Final = "authorization"
 SIGNING_SECRET: Final = "signing_secret"  # noqa: S105 - the name of a field
 LOOK_UP_S: Final = 0.5
 
+AskParties = Callable[[Question, float], Awaitable[Outcome]]
+"""Asks the parties that a tenant roams with, for so many seconds at most; never raises but for cancellation."""
+
 Kind = Literal["answered", "failed", "circuit_open", "too_many", "not_asked"]
 
 
 @dataclass(slots=True)
 class _Line:
-    """The way to one tenant's third party, as of one version of its settings."""
+    """The way to one tenant's third party, as of one version of its settings. `party` None: the parties that it roams with."""
 
-    party: ThirdParty
+    party: ThirdParty | None
+    timeout_ms: int
     changed_at: datetime
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     last_failure: str | None = None
@@ -84,6 +89,11 @@ class ExternalAuthorizationService:
         self._client = client
         self._lines: dict[int, _Line] = {}
         self._bulkhead = Bulkhead()
+        self._ask_parties: AskParties | None = None
+
+    def use(self, ask_parties: AskParties) -> None:
+        """How parties are asked (`via` ocpi)."""
+        self._ask_parties = ask_parties
 
     async def run(self) -> None:
         """Answer gateways. Runs until cancelled."""
@@ -117,7 +127,8 @@ class ExternalAuthorizationService:
         """Ask once with these settings; the circuit is neither heeded nor told."""
         try:
             with self._bulkhead.enter(question.tenant_id):
-                return await self._send(self._party(question.tenant_id, settings), question)
+                party = self._party(question.tenant_id, settings)
+                return await self._send(_Line(party, settings.timeout_ms, settings.updated_at), question)
         except Full:
             return Failed("too many questions are under way")
         except Unreadable:
@@ -149,12 +160,15 @@ class ExternalAuthorizationService:
             return "not_asked", Failed("its secrets cannot be read: set them again")
         if line is None:
             return "not_asked", Failed("it is switched off")
+        if line.party is None:  # many: that one of them does not answer says nothing of the others
+            outcome = await self._send(line, question)
+            return "answered" if isinstance(outcome, Answered) else "failed", outcome
         attempt = line.breaker.begin(self._clock.monotonic())
         if attempt is None:
             return "circuit_open", Failed(f"left alone after {line.breaker.failures} failures in a row")
         succeeded = None
         try:
-            outcome = await self._send(line.party, question)
+            outcome = await self._send(line, question)
             succeeded = isinstance(outcome, Answered)
         finally:
             line.end(question.tenant_id, attempt, self._clock.monotonic(), succeeded=succeeded)
@@ -179,11 +193,13 @@ class ExternalAuthorizationService:
             return None
         line = self._lines.get(tenant_id)  # somebody else may have looked meanwhile
         if line is None or line.changed_at < settings.updated_at:
-            line = self._lines[tenant_id] = _Line(self._party(tenant_id, settings), settings.updated_at)
+            line = self._lines[tenant_id] = _Line(self._party(tenant_id, settings), settings.timeout_ms, settings.updated_at)
         return line
 
-    def _party(self, tenant_id: int, settings: ExternalAuthorization) -> ThirdParty:
+    def _party(self, tenant_id: int, settings: ExternalAuthorization) -> ThirdParty | None:
         """Raises Unreadable."""
+        if settings.url is None:
+            return None
         authorization, signing_secret = settings.authorization_sealed, settings.signing_secret_sealed
         return ThirdParty(
             settings.url,
@@ -192,9 +208,14 @@ class ExternalAuthorizationService:
             None if signing_secret is None else self._sealer.open(tenant_id, SIGNING_SECRET, signing_secret),
         )
 
-    async def _send(self, party: ThirdParty, question: Question) -> Outcome:
-        tenant = self._tenants.by_id(question.tenant_id)
+    async def _send(self, line: _Line, question: Question) -> Outcome:
         begun = self._clock.monotonic()
-        outcome = await self._client.ask(party, "" if tenant is None else tenant.slug, question, self._ids.uuid4())
+        if line.party is not None:
+            tenant = self._tenants.by_id(question.tenant_id)
+            outcome = await self._client.ask(line.party, "" if tenant is None else tenant.slug, question, self._ids.uuid4())
+        elif self._ask_parties is not None:
+            outcome = await self._ask_parties(question, line.timeout_ms / 1000)
+        else:
+            outcome = Failed("this process asks no parties")
         metrics.SECONDS.observe(self._clock.monotonic() - begun)
         return outcome

@@ -52,7 +52,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     """
 
     number: int
-    module: ModuleID | Literal["versions"]
+    module: ModuleID | Literal["versions", "invoicereconciliation"]
     role: InterfaceRole | None
     method: Method
     base: Base = "endpoint"
@@ -68,13 +68,14 @@ class Operation(Struct, frozen=True, kw_only=True):
     @property
     def routed(self) -> bool:
         """Whether routing headers are used."""
-        return self.module in FUNCTIONAL_MODULES
+        return self.module not in _CONFIGURATION
 
 
 FUNCTIONAL_MODULES: Final[frozenset[str]] = frozenset(
     {"cdrs", "chargingprofiles", "commands", "locations", "sessions", "tariffs", "tokens"}
 )
 """Modules whose messages are routed; the others are for configuration (R17)."""
+_CONFIGURATION: Final = frozenset({"credentials", "hubclientinfo", "versions"})
 
 
 def _row(

@@ -49,7 +49,7 @@ def patched(type_: type[Thing], stored: Document, patch: Any) -> tuple[Document,
             if not same(str(value), str(stored[name])):
                 raise Unreadable(name, "W7", "is not that of the stored object")
         elif name == appended:
-            merged[name] = [*_listed(stored.get(name)), *_listed(value)]
+            merged[name] = [*listed(stored.get(name)), *listed(value)]
         elif value is not None:
             merged[name] = value
         elif name in required:
@@ -78,14 +78,14 @@ def with_evse(location: Document, evse: Document) -> Document:
 
 def with_connector(location: Document, evse_uid: str, connector: Document) -> Document | None:
     """`location` with `connector` in the EVSE `evse_uid`, last_updated raised in both (L4); None if it has no such EVSE (L3)."""
-    for evse in _listed(location.get("evses")):
+    for evse in listed(location.get("evses")):
         if same(str(evse["uid"]), evse_uid):
             return with_evse(location, _with_child(evse, "connectors", "id", connector))
     return None
 
 
 def _with_child(parent: Document, list_name: str, key: str, child: Document) -> Document:
-    children = _listed(parent.get(list_name))
+    children = listed(parent.get(list_name))
     places = [index for index, other in enumerate(children) if same(str(other[key]), str(child[key]))]
     if places:
         children[places[0]] = child
@@ -95,8 +95,10 @@ def _with_child(parent: Document, list_name: str, key: str, child: Document) -> 
     return {**parent, list_name: children, "last_updated": child["last_updated"] if newer else parent["last_updated"]}
 
 
-def _listed(value: Any) -> list[Any]:
-    """A new list of what `value` holds: absent and null are an empty list (B1), a single value is one of itself (Z12)."""
+def listed(value: Any) -> list[Any]:
+    """A new list of what `value` holds: absent and null are an empty list (B1), a single value is one of itself, an object in a
+    list of its own is that object (Z12), null in a list is nothing (Z3). So are lists read, too."""
     if value is None:
         return []
-    return list(value) if isinstance(value, list) else [value]
+    items = value if isinstance(value, list) else [value]
+    return [item[0] if isinstance(item, list) and len(item) == 1 else item for item in items if item is not None]

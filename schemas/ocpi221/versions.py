@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from schemas.ocpi221.base import AbsentAs, AtLeastOne, CallableUrl, OcpiObject
 
-VersionNumber = Literal["2.0", "2.1", "2.1.1", "2.2", "2.2.1"]
+# 2.3.0 came later (digest, 20); the list of versions is the same document in all of them.
+VersionNumber = Literal["2.0", "2.1", "2.1.1", "2.2", "2.2.1", "2.3.0"]
 InterfaceRole = Literal["SENDER", "RECEIVER"]
 ModuleID = Literal[
     "cdrs", "chargingprofiles", "commands", "credentials", "hubclientinfo", "locations", "sessions", "tariffs", "tokens"

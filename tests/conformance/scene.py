@@ -118,6 +118,23 @@ class Scene:
         ordered = self.background(lambda: self.apis[tenant].command(station.identity, name, **parameters))
         return Order(station, station.receive(), ordered)
 
+    def reserve(self, station: Station, *, tenant: str = DEFAULT, expect: int = 201, **terms: object) -> Order:
+        """Make a reservation through the API; gives the CALL as the station received it. `expect`: what the API answers at last."""
+        body = {"charge_point_id": station.identity, "expires_at": at(3600), **terms}
+        ordered = self.background(lambda: self.apis[tenant].call("POST", "/reservations", body, expect=(expect,)))
+        return Order(station, station.receive(), ordered)
+
+    def reservation(self, order: Order, *, tenant: str = DEFAULT) -> Any:
+        """The reservation that this ReserveNow was for, as it stands now."""
+        number = order.payload["reservationId" if self.is16 else "id"]
+        return self.apis[tenant].get(f"/reservations/{number}")
+
+    def cancel(self, order: Order, *, tenant: str = DEFAULT) -> Order:
+        """Give the reservation of this ReserveNow up through the API; gives the CALL."""
+        number = order.payload["reservationId" if self.is16 else "id"]
+        ordered = self.background(lambda: self.apis[tenant].call("DELETE", f"/reservations/{number}"))
+        return Order(order.station, order.station.receive(), ordered)
+
     def background(self, work: Callable[[], Any]) -> Future[Any]:
         """Do something while the test plays the station."""
         return self._threads.submit(work)

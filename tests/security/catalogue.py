@@ -7,6 +7,10 @@ from typing import Final
 # Tables of the whole installation, which hold nothing of a tenant's.
 _INSTALLATION = "('installation', 'gateway_processes', 'schema_migrations', 'outbox_readers')"
 
+# What is unique in the whole installation: the names of tenants, its one hub, and who is which party in roaming, which partners may
+# know of all tenants anyhow.
+_UNIQUE_THERE = "('tenants_slug_key', 'tenants_hub', 'ocpi_parties_installation')"
+
 QUESTIONS: Final[dict[str, str]] = {
     "tables of tenants without forced row-level security": """
         SELECT c.relname AS offender FROM pg_class c
@@ -32,17 +36,17 @@ QUESTIONS: Final[dict[str, str]] = {
     "tables of the installation that the hub's role may change": f"""
         SELECT table_name || ': ' || privilege_type AS offender FROM information_schema.role_table_grants
         WHERE table_schema = 'public' AND grantee = 'csms_hub' AND privilege_type <> 'SELECT' AND table_name IN {_INSTALLATION}""",
-    "unique indexes without the tenant": """
+    "unique indexes without the tenant": f"""
         SELECT i.indexrelid::regclass::text AS offender FROM pg_index i
         JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attname = 'tenant_id' AND NOT a.attisdropped
         JOIN pg_class c ON c.oid = i.indrelid AND c.relnamespace = 'public'::regnamespace
         WHERE i.indisunique AND a.attnum <> ALL(i.indkey::smallint[])
-          AND i.indexrelid::regclass::text <> 'tenants_slug_key'""",
-    "unique indexes that do not begin with the tenant": """
+          AND i.indexrelid::regclass::text NOT IN {_UNIQUE_THERE}""",
+    "unique indexes that do not begin with the tenant": f"""
         SELECT i.indexrelid::regclass::text AS offender FROM pg_index i
         JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attname = 'tenant_id' AND NOT a.attisdropped
         JOIN pg_class c ON c.oid = i.indrelid AND c.relnamespace = 'public'::regnamespace
-        WHERE i.indisunique AND i.indkey[0] <> a.attnum AND i.indexrelid::regclass::text <> 'tenants_slug_key'""",
+        WHERE i.indisunique AND i.indkey[0] <> a.attnum AND i.indexrelid::regclass::text NOT IN {_UNIQUE_THERE}""",
     "foreign keys between tenants' tables without the tenant": """
         SELECT k.conname AS offender FROM pg_constraint k
         JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attname = 'tenant_id' AND NOT a.attisdropped

@@ -10,6 +10,8 @@ from csms.domain.tolerance import Relaxation
 from tests.integration.hub.harness import Field, Person, RunningHub, reading
 from tests.security.billed import furnish_billed
 from tests.security.listed import furnish_listed
+from tests.security.reserved import furnish_reserved
+from tests.security.roaming import RoamingIds, furnish_roaming
 
 CANARY = "canary"
 TWIN = "TWIN-1"
@@ -40,6 +42,8 @@ class Side:
     station_group_id: str
     qr_token_id: str
     payment_id: str
+    reservation_id: int
+    roaming: RoamingIds
 
 
 async def furnish(hub: RunningHub, field: Field, admin: Person, slug: str, mark: str) -> Side:
@@ -137,6 +141,8 @@ async def furnish(hub: RunningHub, field: Field, admin: Person, slug: str, mark:
         token_group_id,
         station_group_id,
         *await _furnish_payments(boss, token_id, mark),
+        await furnish_reserved(hub, tenant_id, station_id, mark),
+        await furnish_roaming(hub, boss, tenant_id, mark),
     )
 
 

@@ -85,6 +85,27 @@ BY_ID |= {
 
 BY_ID |= {"/api/v1/qr-tokens/{id}.svg": [("GET", None)], "/api/v1/payments/{id}": [("GET", None)]}
 
+BY_ID |= {
+    "/api/v1/chargepoints/{id}/evses/{evse_id}/roaming": [("GET", None), ("PUT", {"floor_level": "1"})],
+    "/api/v1/chargepoints/{id}/evses/{evse_id}/connectors/{connector_id}/roaming": [("GET", None), ("PUT", {"format": "CABLE"})],
+}
+
+BY_ID |= {"/api/v1/reservations/{id}": [("GET", None), ("DELETE", None)]}
+
+_PARTNER = {"versions_url": "https://example.org/versions", "token": "token-a"}
+BY_ID |= {
+    "/api/v1/ocpi/parties/{country_code}/{party_id}/{role}": [("DELETE", None)],
+    "/api/v1/ocpi/partners/{id}": [("GET", None), ("PATCH", {"name": "x"}), ("DELETE", None)],
+    "/api/v1/ocpi/partners/{id}/register": [("POST", _PARTNER)],
+    "/api/v1/ocpi/agreements/{id}": [("GET", None), ("PUT", {"allowed": False}), ("DELETE", None)],
+    "/api/v1/ocpi/messages/{id}": [("GET", None)],
+    "/api/v1/ocpi/partners/{id}/pull": [("GET", None), ("POST", {})],
+    **{
+        f"/api/v1/ocpi/partners/{{id}}/{order}": [("POST", None)]
+        for order in ("rotate", "refresh", "suspend", "resume", "registration-token", "check")
+    },
+}
+
 LISTS = (
     "/api/v1/chargepoints",
     "/api/v1/offline-policy",
@@ -109,6 +130,17 @@ LISTS = (
     "/api/v1/statements",
     "/api/v1/payments",
     "/api/v1/payment-settings",
+    "/api/v1/reservations",
+    "/api/v1/ocpi/parties",
+    "/api/v1/ocpi/partners",
+    "/api/v1/ocpi/agreements",
+    "/api/v1/ocpi/visibility",
+    "/api/v1/ocpi/messages",
+    "/api/v1/ocpi/objects",
+    "/api/v1/ocpi/received-statements",
+    "/api/v1/ocpi/publications",
+    "/api/v1/ocpi/published",
+    "/api/v1/ocpi/findings",
     "/api/v1/me",
 )
 
@@ -125,6 +157,7 @@ OTHERS = {
     ("POST", "/api/v1/id-tokens/import"),
     ("POST", "/api/v1/qr-tokens"),
     ("POST", "/api/v1/payments"),
+    ("POST", "/api/v1/reservations"),
     ("PUT", "/api/v1/payment-settings"),
     ("POST", "/api/v1/token-groups"),
     ("POST", "/api/v1/station-groups"),
@@ -143,6 +176,14 @@ OTHERS = {
     ("PUT", "/api/v1/external-authorization"),
     ("DELETE", "/api/v1/external-authorization"),
     ("POST", "/api/v1/external-authorization/test"),
+    ("PUT", "/api/v1/ocpi/parties/{country_code}/{party_id}/{role}"),
+    ("POST", "/api/v1/ocpi/publications"),
+    ("GET", "/api/v1/ocpi/objects/{module}/{object_no}"),
+    ("GET", "/api/v1/ocpi/hub"),
+    ("PUT", "/api/v1/ocpi/hub"),
+    ("POST", "/api/v1/ocpi/partners"),
+    ("POST", "/api/v1/ocpi/agreements"),
+    ("PUT", "/api/v1/ocpi/visibility"),
     ("GET", "/health"),
     ("GET", "/metrics"),
     ("GET", "/docs"),
@@ -161,7 +202,8 @@ async def north(hub: RunningHub, field: Field, admin: Person) -> Side:
 async def south(hub: RunningHub, field: Field, admin: Person, north: Side) -> Side:
     made = await furnish(hub, field, admin, "south", CANARY)
     # a station and an id of its own, which north does not have
-    await made.boss.post("/api/v1/chargepoints", {"charge_point_id": "SOUTH-1", "name": CANARY})
+    connectors = [{"evse_id": 1, "connector_id": 1}]
+    await made.boss.post("/api/v1/chargepoints", {"charge_point_id": "SOUTH-1", "name": CANARY, "connectors": connectors})
     return made
 
 
@@ -178,6 +220,7 @@ def _foreign_ids(path: str, south: Side) -> Iterable[tuple[str, str]]:
         "id-tokens": south.token_id,
         "qr-tokens": south.qr_token_id,
         "payments": south.payment_id,
+        "reservations": str(south.reservation_id),
         "token-groups": south.token_group_id,
         "station-groups": south.station_group_id,
         "locations": south.location_id,
@@ -191,9 +234,24 @@ def _foreign_ids(path: str, south: Side) -> Iterable[tuple[str, str]]:
         "tariffs": south.tariff_id,
         "tariff-assignments": south.assignment_id,
         "price-series": south.tariff_id,
+        "ocpi/parties": south.roaming.party,
+        "ocpi/partners": south.roaming.partner_id,
+        "ocpi/agreements": south.roaming.agreement_id,
+        "ocpi/messages": south.roaming.partner_id,
     }
-    kind = path.split("/")[3]
-    yield kinds[kind], "RANDOM1" if kind == "chargepoints" else "nowhere" if kind == "tenants" else str(uuid4())
+    kind = "/".join(path.split("/")[3 : 5 if path.startswith("/api/v1/ocpi/") else 4])
+    yield (
+        kinds[kind],
+        "NL/XXX/CPO"
+        if kind == "ocpi/parties"
+        else "RANDOM1"
+        if kind == "chargepoints"
+        else "nowhere"
+        if kind == "tenants"
+        else "2147483647"
+        if kind == "reservations"
+        else str(uuid4()),
+    )
 
 
 def _paid_at(charge_point_id: str) -> dict[str, Any]:
@@ -219,7 +277,12 @@ async def test_a_foreign_id_is_answered_as_one_that_does_not_exist(hub: RunningH
                 answers = [
                     await north.boss.request(
                         method,
-                        path.replace("{id}", identifier).replace("{event_id}", event["event_id"]).replace("{version}", "1"),
+                        path.replace("{id}", identifier)
+                        .replace("{country_code}/{party_id}/{role}", identifier)
+                        .replace("{event_id}", event["event_id"])
+                        .replace("{version}", "1")
+                        .replace("{evse_id}", "1")
+                        .replace("{connector_id}", "1"),
                         **arguments,
                     )
                     for identifier in (foreign, random)
@@ -239,6 +302,12 @@ async def test_lists_show_nothing_of_the_other_tenant(hub: RunningHub, north: Si
         theirs = await south.boss.get(path)
         seen += CANARY in theirs.text
     assert seen >= 6  # the canary is there to be seen
+    for path in ("published", "findings"):
+        for module in ("locations", "tariffs", "tokens", "sessions"):
+            own = await north.boss.get(f"/api/v1/ocpi/{path}?module={module}")
+            assert own.status_code == 200, (path, module, own.text)
+            for trace in (CANARY, "SOUTH", south.session_id, south.location_id, south.token_id):
+                assert trace not in own.text, (path, module, trace)
     for query in (f"charge_point_id=SOUTH-1&id_tag={CANARY}", "charge_point_id=SOUTH-1"):
         assert (await north.boss.get(f"/api/v1/sessions?{query}")).json()["items"] == []
 

@@ -148,6 +148,10 @@ class RealLedgerStore:
         await self._at("committed")
         return result
 
+    async def look(self, work: Callable[[LedgerTransaction], Awaitable[T]], *, timeout: float) -> T:
+        await self._at("begin")
+        return await self._behind.look(work, timeout=timeout)
+
     async def probe(self, timeout: float) -> None:
         await self._at("probe")
         await self._behind.probe(timeout)

@@ -17,6 +17,8 @@ pub struct InFlight {
     pub action: Action,
     pub message: Message,
     pub text: Option<Utf8Bytes>,
+    /// When it left.
+    pub sent: Instant,
     /// Until when an answer is awaited.
     pub until: Instant,
 }

@@ -107,6 +107,8 @@ pub struct Outcome {
     pub commands_answered: u64,
     pub faults: Counts,
     pub latency: BTreeMap<&'static str, Report>,
+    /// From when messages left, where `latency` counts from when they were due.
+    pub answering: BTreeMap<&'static str, Report>,
     pub connect: Report,
     pub accepted_after: Report,
     pub http: BTreeMap<String, HttpOutcome>,

@@ -107,6 +107,7 @@ impl Running {
             latency.insert(action.name(), latencies.report());
         }
         latency.insert("all", all.report());
+        let answering = tally.answering().map(|(action, latencies)| (action.name(), latencies.report())).collect();
         let http = self.tallies.iter().map(|(name, tally)| {
             let tally = tally.take();
             let latency = tally.latency.report();
@@ -130,6 +131,7 @@ impl Running {
             commands_answered: connections.commands_answered,
             faults: connections.faults,
             latency,
+            answering,
             connect: connections.connect.report(),
             accepted_after: connections.accepted_after.report(),
             per_second: self.rows,

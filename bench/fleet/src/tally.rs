@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::clock::micros;
 use crate::histogram::Latencies;
 use crate::message::Action;
+use crate::outbox::InFlight;
 
 pub type Counts = BTreeMap<String, u64>;
 
@@ -100,6 +101,8 @@ pub struct RunTally {
     pub open: u64,
     pub errors: Counts,
     latencies: [Latencies; Action::ALL.len()],
+    /// The same from when the message left, without its wait behind earlier ones of its own station.
+    answering: [Latencies; Action::ALL.len()],
     second: usize,
     now: Second,
     /// Seconds that are over, by their number.
@@ -118,6 +121,7 @@ impl RunTally {
             open: 0,
             errors: Counts::new(),
             latencies: Default::default(),
+            answering: Default::default(),
             second: 0,
             now: Second::default(),
             over: Vec::new(),
@@ -150,6 +154,11 @@ impl RunTally {
         Action::ALL.into_iter().zip(&self.latencies).filter(|(_, latencies)| latencies.count() > 0)
     }
 
+    /// Of each action that was answered, from when the message left.
+    pub fn answering(&self) -> impl Iterator<Item = (Action, &Latencies)> {
+        Action::ALL.into_iter().zip(&self.answering).filter(|(_, latencies)| latencies.count() > 0)
+    }
+
     pub fn add(&mut self, other: Self) {
         self.sent += other.sent;
         self.answered += other.answered;
@@ -158,6 +167,9 @@ impl RunTally {
         self.open += other.open;
         add(&mut self.errors, other.errors);
         for (own, other) in self.latencies.iter_mut().zip(&other.latencies) {
+            own.add(other);
+        }
+        for (own, other) in self.answering.iter_mut().zip(&other.answering) {
             own.add(other);
         }
     }
@@ -200,8 +212,9 @@ impl Tally {
         }
     }
 
-    pub fn answered(&mut self, run: u32, action: Action, due: Instant, at: Instant) {
-        let latency = micros(at.saturating_duration_since(due));
+    pub fn answered(&mut self, call: &InFlight, at: Instant) {
+        let (run, place) = (call.message.run, call.action as usize);
+        let latency = micros(at.saturating_duration_since(call.message.due));
         self.gauges.waiting = self.gauges.waiting.saturating_sub(1);
         self.gauges.answered += 1;
         self.recent.record(latency);
@@ -211,8 +224,11 @@ impl Tally {
             run.answered += 1;
             run.now.answered += 1;
             run.now.latencies.record(latency);
-            if let Some(latencies) = run.latencies.get_mut(action as usize) {
+            if let Some(latencies) = run.latencies.get_mut(place) {
                 latencies.record(latency);
+            }
+            if let Some(latencies) = run.answering.get_mut(place) {
+                latencies.record(micros(at.saturating_duration_since(call.sent)));
             }
         }
     }

@@ -46,7 +46,8 @@ class IdTokenFields(msgspec.Struct, frozen=True, kw_only=True):
 
 class IdToken(IdTokenFields, frozen=True, kw_only=True):
     """A token as the API shows it. `unknown`: seen on the wire, never entered by a person. `used_by_session_id`: the session that
-    used it up."""
+    used it up. `owner_country_code`, `owner_party_id`: the partner's party whose token it is, null for your own; `ocpi_type`: what
+    OCPI calls its type."""
 
     token_id: UUID
     id_token: str
@@ -55,6 +56,14 @@ class IdToken(IdTokenFields, frozen=True, kw_only=True):
     used_by_session_id: UUID | None
     created_at: datetime
     updated_at: datetime
+    owner_country_code: str | None = None
+    owner_party_id: str | None = None
+    ocpi_type: str | None = None
+
+    @property
+    def owner(self) -> str | None:
+        """Whose it is, such as DE-ABC; None: the tenant's own."""
+        return None if self.owner_party_id is None else f"{self.owner_country_code}-{self.owner_party_id}"
 
 
 class TokenFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +137,8 @@ async def insert_token(
     row = await conn.fetchrow(
         f"INSERT INTO id_tokens AS t (tenant_id, token_id, id_token, type, {', '.join(NAMES)}) VALUES ($1, $2, $3, $4, {_VALUES}) "
         f"ON CONFLICT (tenant_id, lower(id_token), type) DO UPDATE SET {_TAKEN_OVER}, used_at = NULL, used_by_session_id = NULL, "
-        f"retired_at = NULL, updated_at = now() WHERE t.retired_at IS NOT NULL OR t.status = 'unknown' RETURNING {_COLUMNS}",
+        "retired_at = NULL, updated_at = now(), owner_country_code = NULL, owner_party_id = NULL, ocpi_type = NULL "
+        f"WHERE t.retired_at IS NOT NULL OR t.status = 'unknown' RETURNING {_COLUMNS}",
         tenant_id,
         token_id,
         spelling,
@@ -152,10 +162,10 @@ async def replace_token(conn: Connection, tenant_id: int, token_id: UUID, fields
 
 
 async def retire_token(conn: Connection, tenant_id: int, token_id: UUID) -> bool:
-    """The token is refused from now on; its sessions stay. False when there is no such token."""
+    """The token is refused from now on; its sessions stay. False when the tenant has no such token of its own."""
     done = await conn.fetchval(
         "UPDATE id_tokens SET retired_at = now(), status = 'blocked', updated_at = now() "
-        "WHERE tenant_id = $1 AND token_id = $2 AND retired_at IS NULL RETURNING true",
+        "WHERE tenant_id = $1 AND token_id = $2 AND retired_at IS NULL AND owner_party_id IS NULL RETURNING true",
         tenant_id,
         token_id,
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
 import msgspec
 
+from csms.roaming.details import LocationDetails, read_location
 from csms.store.pool import Connection
 
 
@@ -24,9 +25,11 @@ class LocationFields(msgspec.Struct, frozen=True):
     latitude: Decimal | None
     longitude: Decimal | None
     time_zone: str | None
+    roaming: LocationDetails | None = None
+    """What partners are told beyond that."""
 
 
-class Location(LocationFields, frozen=True):
+class Location(LocationFields, frozen=True, kw_only=True):
     """A location as the API shows it."""
 
     location_id: UUID
@@ -34,7 +37,9 @@ class Location(LocationFields, frozen=True):
     updated_at: datetime
 
 
-_LOCATION: Final = "name, address, city, postal_code, country, latitude, longitude, time_zone, location_id, created_at, updated_at"
+_LOCATION: Final = (
+    "name, address, city, postal_code, country, latitude, longitude, time_zone, roaming, location_id, created_at, updated_at"
+)
 
 
 async def list_locations(conn: Connection, tenant_id: int, after: UUID, limit: int) -> list[Location]:
@@ -44,7 +49,7 @@ async def list_locations(conn: Connection, tenant_id: int, after: UUID, limit: i
         after,
         limit,
     )
-    return [Location(**row) for row in rows]
+    return [_location(row) for row in rows]
 
 
 async def get_location(conn: Connection, tenant_id: int, location_id: UUID, *, lock: bool = False) -> Location | None:
@@ -53,31 +58,32 @@ async def get_location(conn: Connection, tenant_id: int, location_id: UUID, *, l
         tenant_id,
         location_id,
     )
-    return None if row is None else Location(**row)
+    return None if row is None else _location(row)
 
 
 async def insert_location(conn: Connection, tenant_id: int, location_id: UUID, fields: LocationFields) -> Location:
     row = await conn.fetchrow(
         "INSERT INTO locations (tenant_id, location_id, name, address, city, postal_code, country, latitude, longitude, "
-        f"time_zone) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING {_LOCATION}",
+        f"time_zone, roaming) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::json) RETURNING {_LOCATION}",
         tenant_id,
         location_id,
-        *msgspec.structs.astuple(fields),
+        *_columns(fields),
     )
     if row is None:
         raise LookupError("INSERT returned no row")
-    return Location(**row)
+    return _location(row)
 
 
 async def replace_location(conn: Connection, tenant_id: int, location_id: UUID, fields: LocationFields) -> Location | None:
     row = await conn.fetchrow(
         "UPDATE locations SET name = $3, address = $4, city = $5, postal_code = $6, country = $7, latitude = $8, "
-        f"longitude = $9, time_zone = $10, updated_at = now() WHERE tenant_id = $1 AND location_id = $2 RETURNING {_LOCATION}",
+        "longitude = $9, time_zone = $10, roaming = $11::json, updated_at = now() "
+        f"WHERE tenant_id = $1 AND location_id = $2 RETURNING {_LOCATION}",
         tenant_id,
         location_id,
-        *msgspec.structs.astuple(fields),
+        *_columns(fields),
     )
-    return None if row is None else Location(**row)
+    return None if row is None else _location(row)
 
 
 class LocationInUse(Exception):
@@ -103,3 +109,14 @@ async def delete_location(conn: Connection, tenant_id: int, location_id: UUID) -
     except asyncpg.ForeignKeyViolationError:  # a station came to stand here since the look above
         raise LocationInUse from None
     return done is not None
+
+
+def _columns(fields: LocationFields) -> tuple[Any, ...]:
+    *plain, roaming = msgspec.structs.astuple(fields)
+    return *plain, None if roaming is None else msgspec.json.encode(roaming).decode()
+
+
+def _location(row: Any) -> Location:
+    fields = dict(row)
+    roaming = fields.pop("roaming")
+    return Location(**fields, roaming=None if roaming is None else read_location(roaming))

@@ -25,7 +25,8 @@ _SUBJECTS: Final[dict[Kind, str]] = {
     "contract": "coalesce(c.contract_id, '')",
     "token_group": "coalesce(c.token_group_id::text, '')",
     "tenant": "''::text",
-    "partner": "coalesce(c.document #>> '{cdr_token,issuer}', '')",
+    "partner": "coalesce((c.document #>> '{cdr_token,country_code}') || '-' || (c.document #>> '{cdr_token,party_id}'), "
+    "c.document #>> '{cdr_token,issuer}', '')",
 }
 
 

@@ -210,6 +210,16 @@ async def candidates(
     return [Assignment(**row) for row in rows]
 
 
+async def open_to_all(conn: Connection, tenant_id: int) -> list[Assignment]:
+    """Assignments that ask for no group of tokens and no user type: what somebody has of whom nothing is known."""
+    rows = await conn.fetch(
+        f"SELECT {_ASSIGNMENT} FROM tariff_assignments a WHERE a.tenant_id = $1 AND a.token_group_id IS NULL "
+        "AND a.user_type IS NULL",
+        tenant_id,
+    )
+    return [Assignment(**row) for row in rows]
+
+
 async def others(
     conn: Connection,
     tenant_id: int,
@@ -275,6 +285,27 @@ async def station_groups_of(conn: Connection, tenant_id: int, station_id: int) -
         DEEPEST,
     )
     return {row["group_id"]: row["distance"] for row in rows}
+
+
+async def groups_of_stations(conn: Connection, tenant_id: int, station_ids: list[int]) -> dict[int, dict[UUID, int]]:
+    """As `station_groups_of`, for several stations; those in no group are left out."""
+    rows = await conn.fetch(
+        "WITH RECURSIVE above AS ("
+        "SELECT m.station_id, g.group_id, g.parent_id, 0 AS distance FROM station_group_members m "
+        "JOIN station_groups g ON g.tenant_id = m.tenant_id AND g.group_id = m.group_id "
+        "WHERE m.tenant_id = $1 AND m.station_id = ANY($2::bigint[]) "
+        "UNION SELECT b.station_id, g.group_id, g.parent_id, b.distance + 1 FROM above b "
+        "JOIN station_groups g ON g.tenant_id = $1 AND g.group_id = b.parent_id WHERE b.distance < $3) "
+        "SELECT station_id, group_id, min(distance) AS distance FROM above GROUP BY station_id, group_id "
+        "ORDER BY station_id, distance, group_id",
+        tenant_id,
+        station_ids,
+        DEEPEST,
+    )
+    found: dict[int, dict[UUID, int]] = {}
+    for row in rows:
+        found.setdefault(row["station_id"], {})[row["group_id"]] = row["distance"]
+    return found
 
 
 async def _written(conn: Connection, tenant_id: int, assignment_id: UUID, fields: AssignmentFields) -> list[Any]:

@@ -112,6 +112,8 @@ def _plan(line: ImportedToken, row: Any, references: References, on_existing: On
     existing = None
     if row is not None and not row["retired"] and row["status"] != "unknown":
         existing = _without(row)
+        if existing.owner is not None and on_existing != "skip":
+            return Planned(line, "failed", problem=("id_token", f"is a token of {existing.owner}"))
         if on_existing == "skip":
             return Planned(line, "skipped")
         if on_existing == "fail":
@@ -162,8 +164,8 @@ async def write_chunk(conn: Connection, tenant_id: int, plan: Sequence[Planned])
             f"INSERT INTO id_tokens AS t (tenant_id, token_id, id_token, type, {', '.join(NAMES)}) "
             f"SELECT $1, n.token_id, n.id_token, n.type, {_VALUES} FROM {_NEW.source('n', 2)} "
             f"ON CONFLICT (tenant_id, lower(id_token), type) DO UPDATE SET {taken_over}, used_at = NULL, "
-            "used_by_session_id = NULL, retired_at = NULL, updated_at = now() "
-            "WHERE t.retired_at IS NOT NULL OR t.status = 'unknown' RETURNING t.token_key, t.type",
+            "used_by_session_id = NULL, retired_at = NULL, updated_at = now(), owner_country_code = NULL, owner_party_id = NULL, "
+            "ocpi_type = NULL WHERE t.retired_at IS NOT NULL OR t.status = 'unknown' RETURNING t.token_key, t.type",
             tenant_id,
             *_NEW.parameters(
                 (p.line.token_id, canonical(p.line.id_token, p.line.type), p.line.type, *_stored(p.fields)) for p in created
@@ -195,10 +197,10 @@ def _stored(fields: IdTokenFields | None) -> list[Any]:
 
 
 async def page_of_tokens(conn: Connection, tenant_id: int, after: UUID, limit: int) -> list[IdToken]:
-    """The tokens that an export holds: those that somebody has registered."""
+    """The tokens that an export holds: those of the tenant's own that somebody has registered."""
     rows = await conn.fetch(
         f"SELECT {_COLUMNS} FROM id_tokens WHERE tenant_id = $1 AND token_id > $2 AND retired_at IS NULL AND status <> 'unknown' "
-        "ORDER BY token_id LIMIT $3",
+        "AND owner_party_id IS NULL ORDER BY token_id LIMIT $3",
         tenant_id,
         after,
         limit,

@@ -16,7 +16,7 @@ from csms.store.pool import Connection
 
 class TokenFacts(msgspec.Struct, frozen=True):
     """`user_type` is the token's own, else that of the nearest group which has one; `group_ids` are nearest first; `parent`: of
-    the token that this one stands for."""
+    the token that this one stands for; `owner`: country code and id of the party whose token it is, None for the tenant's own."""
 
     token_id: UUID
     id_token: str
@@ -26,6 +26,7 @@ class TokenFacts(msgspec.Struct, frozen=True):
     user_type: str | None
     group_ids: tuple[UUID, ...]
     parent: TokenFacts | None
+    owner: tuple[str, str] | None = None
 
 
 async def token_facts(conn: Connection, tenant_id: int, id_token: str, id_token_type: str | None) -> TokenFacts | None:
@@ -63,4 +64,5 @@ def _facts(token: KnownToken) -> TokenFacts:
         token.charged_as,
         tuple(group.group_id for group in token.groups),
         None if token.parent is None else _facts(token.parent),
+        token.owner,
     )

@@ -39,6 +39,24 @@ def test_tc_057_transaction_profile(point: ChargePoint) -> None:
     transaction = point.charging(point.card)
     request = {"connectorId": 1, "csChargingProfiles": _profile("TxProfile", transactionId=transaction)}
     point.ordered("SetChargingProfile", request, ACCEPTED)
+    limit = [{"start": 0, "limit": 6}, {"start": 60, "limit": 10.5}]
+    order = point.order("set_charging_profile", transaction_id=str(transaction), evse_id=1, unit="A", periods=limit, duration_s=90)
+    number = order.payload["csChargingProfiles"]["chargingProfileId"]
+    told = {
+        "chargingProfileId": number,
+        "transactionId": transaction,
+        "stackLevel": 0,
+        "chargingProfilePurpose": "TxProfile",
+        "chargingProfileKind": "Relative",
+        "chargingSchedule": {
+            "duration": 90,
+            "chargingRateUnit": "A",
+            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 6}, {"startPeriod": 60, "limit": 10.5}],
+        },
+    }
+    point.takes(order, "SetChargingProfile", {"connectorId": 1, "csChargingProfiles": told}, ACCEPTED)
+    order = point.order("clear_charging_profile", transaction_id=str(transaction))
+    point.takes(order, "ClearChargingProfile", {"id": number}, ACCEPTED)
     point.ended(transaction, "Local", point.card)
 
 

@@ -13,6 +13,10 @@ def _schedule(number: int = 1, limit: float = 10.0, unit: str = "A") -> dict[str
     return {"id": number, "startSchedule": at(), "duration": 7200, "chargingRateUnit": unit, "chargingSchedulePeriod": periods}
 
 
+def _period(limit: float) -> dict[str, Any]:
+    return {"startPeriod": 0, "limit": limit, "numberPhases": 3}
+
+
 def _profile(purpose: str, number: int = 1, kind: str = "Absolute", **more: object) -> dict[str, Any]:
     return {
         "id": number,
@@ -235,8 +239,15 @@ def test_tc_k_58_renegotiation_by_the_csms(station: ChargingStation) -> None:
 
 def test_tc_k_60_transaction_profile_while_charging(station: ChargingStation) -> None:
     transaction = station.charging()
-    _set(station, 1, _profile("TxProfile", transactionId=transaction.id))
+    periods = [{"start": 0, "limit": 10.5, "phases": 3}]
+    order = station.order("set_charging_profile", transaction_id=transaction.id, evse_id=1, unit="A", periods=periods)
+    number = order.payload["chargingProfile"]["id"]
+    schedule = {"id": number, "chargingRateUnit": "A", "chargingSchedulePeriod": [_period(10.5)]}
+    profile = _profile("TxProfile", number, "Relative", transactionId=transaction.id, chargingSchedule=[schedule])
+    station.takes(order, "SetChargingProfile", {"evseId": 1, "chargingProfile": profile}, ACCEPTED)
     transaction.updated("ChargingRateChanged")
+    order = station.order("clear_charging_profile", transaction_id=transaction.id)
+    station.takes(order, "ClearChargingProfile", {"chargingProfileId": number}, ACCEPTED)
     transaction.ended("StopAuthorized", "Local", token=station.card)
 
 

@@ -224,40 +224,38 @@ async def test_a_forced_stop_is_kept_with_its_author_and_stays_in_doubt(hub: Run
     assert (closed["doubts"], closed["stop_reason"]) == (["unauthorized"], "forced")
 
 
-@pytest.mark.parametrize(
-    ("order", "name"),
-    [
-        ({"reason": ""}, "reason"),
-        ({"reason": "  \n "}, "reason"),
-        ({"reason": "x" * 501}, "reason"),
-        ({}, "reason"),
-        ({"reason": 5}, "reason"),
-        ({"stop_time": "2026-03-01T09:59:59Z"}, "stop_time"),
-        ({"stop_time": "2099-01-01T00:00:00Z"}, "stop_time"),
-        ({"stop_time": "2026-03-01T11:00:00"}, "stop_time"),
-        ({"stop_time": "1000-01-01T00:00:00Z"}, "stop_time"),
-        ({"stop_meter_wh": 999.999}, "stop_meter_wh"),
-        ({"stop_meter_wh": -1}, "stop_meter_wh"),
-        ({"stop_meter_wh": 1e13}, "stop_meter_wh"),
-        ({"stop_meter_wh": "NaN"}, "stop_meter_wh"),
-        ({"stop_meter_wh": "1e-40000"}, "stop_meter_wh"),
-        ({"stop_meter_wh": "1e99999999"}, "stop_meter_wh"),
-        ({"stop_meter_wh": "many"}, "stop_meter_wh"),
-        ({"status": "completed"}, "status"),
-    ],
-)
-async def test_a_bad_close_is_refused_by_field(
-    hub: RunningHub, field: Field, boss: Person, order: dict[str, Any], name: str
-) -> None:
+_BAD_CLOSES: list[tuple[dict[str, Any], str]] = [
+    ({"reason": ""}, "reason"),
+    ({"reason": "  \n "}, "reason"),
+    ({"reason": "x" * 501}, "reason"),
+    ({}, "reason"),
+    ({"reason": 5}, "reason"),
+    ({"stop_time": "2026-03-01T09:59:59Z"}, "stop_time"),
+    ({"stop_time": "2099-01-01T00:00:00Z"}, "stop_time"),
+    ({"stop_time": "2026-03-01T11:00:00"}, "stop_time"),
+    ({"stop_time": "1000-01-01T00:00:00Z"}, "stop_time"),
+    ({"stop_meter_wh": 999.999}, "stop_meter_wh"),
+    ({"stop_meter_wh": -1}, "stop_meter_wh"),
+    ({"stop_meter_wh": 1e13}, "stop_meter_wh"),
+    ({"stop_meter_wh": "NaN"}, "stop_meter_wh"),
+    ({"stop_meter_wh": "1e-40000"}, "stop_meter_wh"),
+    ({"stop_meter_wh": "1e99999999"}, "stop_meter_wh"),
+    ({"stop_meter_wh": "many"}, "stop_meter_wh"),
+    ({"status": "completed"}, "status"),
+]
+
+
+async def test_a_bad_close_is_refused_by_field(hub: RunningHub, field: Field, boss: Person) -> None:
     station = await field.connect("north", "CP-1")
     await field.start("north", station)
     session = await only_session(boss)
-    sent = order if "reason" in order or not order else {"reason": WHY} | order
-    refused = await boss.post(f"/api/v1/sessions/{session['session_id']}/close", sent)
-    assert refused.status_code == 422, refused.text
-    assert [error["field"] for error in refused.json()["errors"]] == [name]
-    assert await only_session(boss) == session
-    assert await corrections(boss, session) == []
+    for order, name in _BAD_CLOSES:
+        sent = order if "reason" in order or not order else {"reason": WHY} | order
+        refused = await boss.post(f"/api/v1/sessions/{session['session_id']}/close", sent)
+        assert refused.status_code == 422, refused.text
+        assert [error["field"] for error in refused.json()["errors"]] == [name]
+        assert await only_session(boss) == session
+        assert await corrections(boss, session) == []
 
 
 async def test_a_meter_below_the_start_must_be_said(hub: RunningHub, field: Field, boss: Person) -> None:

@@ -65,30 +65,30 @@ async def test_a_token_with_all_that_is_known_of_it(boss: Person) -> None:
     assert (once["type"], once["parent_token_id"]) == ("Central", token["token_id"])
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ({"restrictions": {"time_zone": "Mars/Olympus"}}, "restrictions.time_zone"),
-        ({"restrictions": {"locations": [str(uuid4())]}}, "restrictions.locations"),
-        ({"restrictions": {"charge_points": ["NOWHERE"]}}, "restrictions.charge_points"),
-        ({"restrictions": {"hours": [{"start": "25:00"}]}}, "restrictions.hours[0].start"),
-        ({"restrictions": {"max_amount_per_month": -1}}, "restrictions"),
-        ({"restrictions": {"sessions_per_day": 0}}, "restrictions.sessions_per_day"),
-        ({"restrictions": {"unheard_of": 1}}, "restrictions.unheard_of"),
-        ({"restrictions": {"max_concurrent_sessions": 101}}, "restrictions.max_concurrent_sessions"),
-        ({"group_id": str(uuid4())}, "group_id"),
-        ({"parent_token_id": str(uuid4())}, "parent_token_id"),
-        ({"blocked_reason": "why"}, "blocked_reason"),
-        ({"language": "deu"}, "language"),
-        ({"kind": "emaid", "type": "ISO14443"}, "type"),
-        ({"visual_id": "x" * 65}, "visual_id"),
-    ],
-)
-async def test_what_is_wrong_with_a_token_is_named(boss: Person, body: dict[str, Any], field: str) -> None:
-    assert await refusal(boss, "POST", TOKENS, {"id_token": "T", **body}) == (422, [field])
+_WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"restrictions": {"time_zone": "Mars/Olympus"}}, "restrictions.time_zone"),
+    ({"restrictions": {"locations": [str(uuid4())]}}, "restrictions.locations"),
+    ({"restrictions": {"charge_points": ["NOWHERE"]}}, "restrictions.charge_points"),
+    ({"restrictions": {"hours": [{"start": "25:00"}]}}, "restrictions.hours[0].start"),
+    ({"restrictions": {"max_amount_per_month": -1}}, "restrictions"),
+    ({"restrictions": {"sessions_per_day": 0}}, "restrictions.sessions_per_day"),
+    ({"restrictions": {"unheard_of": 1}}, "restrictions.unheard_of"),
+    ({"restrictions": {"max_concurrent_sessions": 101}}, "restrictions.max_concurrent_sessions"),
+    ({"group_id": str(uuid4())}, "group_id"),
+    ({"parent_token_id": str(uuid4())}, "parent_token_id"),
+    ({"blocked_reason": "why"}, "blocked_reason"),
+    ({"language": "deu"}, "language"),
+    ({"kind": "emaid", "type": "ISO14443"}, "type"),
+    ({"visual_id": "x" * 65}, "visual_id"),
+]
+
+
+async def test_what_is_wrong_with_a_token_is_named(boss: Person) -> None:
     made = await make(boss, TOKENS, id_token="T2")
-    if field != "type":
-        assert await refusal(boss, "PATCH", f"{TOKENS}/{made['token_id']}", body) == (422, [field])
+    for body, field in _WRONG:
+        assert await refusal(boss, "POST", TOKENS, {"id_token": "T", **body}) == (422, [field])
+        if field != "type":
+            assert await refusal(boss, "PATCH", f"{TOKENS}/{made['token_id']}", body) == (422, [field])
 
 
 async def test_a_contract_and_a_vehicle_have_one_spelling(boss: Person) -> None:
@@ -351,24 +351,24 @@ async def test_an_export_comes_in_pages(boss: Person) -> None:
     assert sorted(seen) == sorted(f"T{n}" for n in range(25))
 
 
-@pytest.mark.parametrize(
-    ("content", "headers", "status"),
-    [
-        (b"id_token\nA\n", {"Content-Type": "text/plain"}, 415),
-        (b"\xff\xfe", CSV, 422),
-        (b"label\nx\n", CSV, 422),
-        (b"id_token,id_token\nx,y\n", CSV, 422),
-        (b"id_token,secret\nx,y\n", CSV, 422),
-        (b'id_token\n"open\n', CSV, 422),
-        (b"id_token\n" + b"x\n" * 100_001, CSV, 422),
-        (b"[1, 2", {"Content-Type": "application/json"}, 400),
-        (b'{"tokens": []}', {"Content-Type": "application/json"}, 422),
-        (b"[" * 100_000, {"Content-Type": "application/json"}, 400),
-    ],
-)
-async def test_files_that_are_none(boss: Person, content: bytes, headers: dict[str, str], status: int) -> None:
-    answer = await boss.request("POST", f"{TOKENS}/import", content=content, headers=headers)
-    assert answer.status_code == status, answer.text
+_NO_FILES: list[tuple[bytes, dict[str, str], int]] = [
+    (b"id_token\nA\n", {"Content-Type": "text/plain"}, 415),
+    (b"\xff\xfe", CSV, 422),
+    (b"label\nx\n", CSV, 422),
+    (b"id_token,id_token\nx,y\n", CSV, 422),
+    (b"id_token,secret\nx,y\n", CSV, 422),
+    (b'id_token\n"open\n', CSV, 422),
+    (b"id_token\n" + b"x\n" * 100_001, CSV, 422),
+    (b"[1, 2", {"Content-Type": "application/json"}, 400),
+    (b'{"tokens": []}', {"Content-Type": "application/json"}, 422),
+    (b"[" * 100_000, {"Content-Type": "application/json"}, 400),
+]
+
+
+async def test_files_that_are_none(boss: Person) -> None:
+    for content, headers, status in _NO_FILES:
+        answer = await boss.request("POST", f"{TOKENS}/import", content=content, headers=headers)
+        assert answer.status_code == status, answer.text
 
 
 async def test_bad_lines_of_json_are_named(boss: Person) -> None:

@@ -53,8 +53,13 @@ REFERENCES: Final[dict[str, tuple[str | None, ...]]] = {
     "RequestStartTransaction": ("7", "7", "8"),
     "ClearCache": ("r1", "r2"),
     "TriggerMessage": ("r2",),
+    "SetChargingProfile": ("1", "2", "10"),
+    "ClearChargingProfile": (None, "1", "10"),
 }
 """The ids in commands that what follows them names."""
+
+LIMITS: Final = {"set_charging_profile": "SetChargingProfile", "clear_charging_profile": "ClearChargingProfile"}
+"""What becomes of the commands about limits when they are sent."""
 
 
 def order(chance: Random, station: tuple[int, int], now: datetime, number: int) -> Command:
@@ -76,7 +81,7 @@ def order(chance: Random, station: tuple[int, int], now: datetime, number: int) 
     if chance.random() < 0.6:
         # it has gone out already, by whatever process
         made.status = chance.choice(("sent", "sent", "sent", "accepted", "accepted", "rejected"))
-        made.action = action or chance.choice(("RemoteStartTransaction", "RequestStartTransaction"))
+        made.action = action or LIMITS.get(command or "") or chance.choice(("RemoteStartTransaction", "RequestStartTransaction"))
         made.reference = chance.choice(REFERENCES.get(made.action, (None,)))
         made.epoch, made.sent_at = 1, created_at
     return made
@@ -103,7 +108,10 @@ def _content(chance: Random, token: str, connector: int | None) -> tuple[str | N
         (None, "RequestStartTransaction", request | {"chargingProfile": profile}),
         (None, "SetChargingProfile", placed("evseId") | with_transaction),
         (None, "ClearChargingProfile", chance.choice(({}, {"chargingProfileId": 1}, {"chargingProfileId": 10}))),
+        ("set_charging_profile", None, {"transaction_id": f"tx-{chance.randint(1, 2)}", "evse_id": 1}),
+        ("set_charging_profile", None, {"purpose": "TxDefaultProfile"}),
+        ("clear_charging_profile", None, {"stack_level": 0}),
         (None, "ClearCache", {}),
         (None, "TriggerMessage", {"requestedMessage": "Heartbeat"}),
     )
-    return chance.choices(contents, weights=(2, 2, 2, 2, 3, 5, 2, 3, 3))[0]
+    return chance.choices(contents, weights=(2, 2, 2, 2, 3, 4, 1, 4, 1, 1, 3, 3))[0]

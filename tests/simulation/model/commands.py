@@ -12,7 +12,7 @@ import msgspec
 from csms.domain.operations import ClaimCommand, FinishCommand
 from csms.domain.session_state import SessionState
 from csms.ledger.port import SessionKey, StationKey
-from csms.ledger.rows import FinishedCommand, OwnCommandRow
+from csms.ledger.rows import FinishedCommand, OwnCommandRow, SentProfile
 from csms.store.ledger_commands import OWN_OPEN_MAX
 from tests.simulation.model.rows import Command, Station
 from tests.simulation.model.statements import Statements, statement
@@ -53,7 +53,7 @@ class CommandStatements(Statements):
                     r.tenant_id,
                     r.command_id,
                     r.station_id,
-                    None,
+                    r.command,
                     r.action,
                     r.payload,
                     r.requested_by,
@@ -77,7 +77,7 @@ class CommandStatements(Statements):
             command.status, command.result, command.error = op.status, op.result, op.error
             command.finished_at = self.tx.now
             self.tx.put("commands", (op.tenant_id, op.command_id), command)
-            outcomes.append(FinishedCommand(command.action, command.requested_by, command.session_id))
+            outcomes.append(FinishedCommand(command.action, command.requested_by, command.session_id, command.command))
         return outcomes
 
     @statement
@@ -99,21 +99,23 @@ class CommandStatements(Statements):
         return linked
 
     @statement
-    async def tx_profiles(self, sessions: Sequence[SessionState]) -> dict[SessionKey, list[bytes]]:
-        found: dict[SessionKey, list[bytes]] = {}
+    async def tx_profiles(self, sessions: Sequence[SessionState]) -> dict[SessionKey, list[SentProfile]]:
+        found: dict[SessionKey, list[SentProfile]] = {}
         for session in sessions:
             station = (session.tenant_id, session.station_id)
             if self._keeps_profiles(station):
                 continue
             taken = [c for c in self.tx.rows("commands") if (c.tenant_id, c.station_id) == station and c.status == "accepted"]
-            newest: dict[str, bytes] = {}
+            newest: dict[str, SentProfile] = {}
             for command in sorted(taken, key=lambda c: c.command_id):
                 parameters: dict[str, Any] = msgspec.json.decode(command.parameters)
                 if command.created_at <= self.tx.now - timedelta(days=30):
                     continue
                 if command.action == "ClearChargingProfile":
-                    cleared = parameters.get("chargingProfileId")
+                    cleared = _first(command.reference, parameters.get("chargingProfileId"))
                     newest = {} if cleared is None else {name: kept for name, kept in newest.items() if name != str(cleared)}
+                if command.command == "set_charging_profile" and parameters.get("transaction_id") == session.transaction_ref:
+                    newest[str(command.reference)] = SentProfile(command.command, command.parameters)
                 profile = parameters.get("chargingProfile") or {}
                 ours = (command.action, profile.get("transactionId")) == ("SetChargingProfile", session.transaction_ref) or (
                     (command.action, command.session_id) == ("RequestStartTransaction", session.session_id)
@@ -124,7 +126,7 @@ class CommandStatements(Statements):
                         "evseId": evse_id,
                         "chargingProfile": profile | {"transactionId": session.transaction_ref},
                     }
-                    newest[str(profile["id"])] = msgspec.json.encode(whole)
+                    newest[str(profile["id"])] = SentProfile(None, msgspec.json.encode(whole))
             if newest:
                 found[session.tenant_id, session.session_id] = [newest[name] for name in sorted(newest)]
         return found

@@ -18,6 +18,7 @@ from csms.store.stations import StationRecord
 from tests.simulation.model.commands import CommandStatements
 from tests.simulation.model.engine import Tables, Transaction
 from tests.simulation.model.notices import NoticeStatements
+from tests.simulation.model.reservations import ReservationStatements
 from tests.simulation.model.rows import GROUPS, PARENTS, Command, Station
 from tests.simulation.model.sessions import SessionStatements
 from tests.simulation.model.stations import StationStatements
@@ -37,7 +38,7 @@ class Behaviour:
         await trio.lowlevel.checkpoint()
 
 
-class ModelTransaction(StationStatements, SessionStatements, NoticeStatements, CommandStatements):
+class ModelTransaction(StationStatements, SessionStatements, NoticeStatements, ReservationStatements, CommandStatements):
     """`csms.ledger.port.LedgerTransaction` on the model."""
 
     def __init__(self, tx: Transaction, step: Callable[[str], Awaitable[None]]) -> None:
@@ -146,6 +147,10 @@ class ModelLedgerStore:
             await self._at("committed")
             return result
         raise StoreUnavailable("no answer in time")
+
+    async def look(self, work: Callable[[LedgerTransaction], Awaitable[T]], *, timeout: float) -> T:
+        # a transaction of its own reads what is committed, and has nothing to commit
+        return await self.transact(work, timeout=timeout)
 
     async def probe(self, timeout: float) -> None:
         await self._at("probe")

@@ -43,7 +43,7 @@ class _Tokens:
         self.most = 0
         self._under_way = 0
 
-    async def knows_token(self, tenant_id: int, id_token: str, token_type: str | None) -> bool:
+    async def knows_token(self, tenant_id: int, id_token: str, token_type: str | None, rules: AskingRules, now: datetime) -> bool:
         if self.away:
             raise StoreUnavailable("away")
         self._under_way += 1

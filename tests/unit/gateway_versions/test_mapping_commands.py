@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, get_args
 
 import msgspec
@@ -273,6 +274,8 @@ _ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXT, inner, max_size=3),
     max_leaves=8,
 )
+_MOMENTS = st.datetimes(timezones=st.timezones()).map(datetime.isoformat)
+_RATES = st.integers(0, 10_000_000_000).map(lambda tenths: tenths / 10) | st.floats() | _TEXT
 _PARAMETERS: dict[str, st.SearchStrategy[Any]] = {
     "id_token": _TEXT,
     "token_type": st.sampled_from(["ISO14443", "Central", "Gold"]),
@@ -296,6 +299,20 @@ _PARAMETERS: dict[str, st.SearchStrategy[Any]] = {
     "vendor_id": _TEXT,
     "message_id": st.none() | _TEXT,
     "data": _ANYTHING,
+    "reservation_id": st.integers(-1, 2**31),
+    "group_id_token": st.none() | _TEXT,
+    "expires_at": _MOMENTS,
+    "connector_type": st.none() | st.sampled_from(["cCCS2", "cMCS"]) | _TEXT,
+    "purpose": st.sampled_from(get_args(domain.Purpose)),
+    "unit": st.sampled_from(["W", "A"]),
+    "periods": st.lists(
+        st.fixed_dictionaries({"limit": _RATES}, optional={"phases": st.integers(0, 4)}), min_size=1, max_size=3
+    ).map(lambda periods: [{"start": 60 * number, **period} for number, period in enumerate(periods)]),
+    "start": _MOMENTS,
+    "duration_s": st.integers(0, 2**31),
+    "min_rate": st.none() | _RATES,
+    "stack_level": st.integers(-1, 1_000_001),
+    "profile_id": st.none() | st.integers(0, 2**31),
 }
 
 

@@ -37,13 +37,13 @@ _PRINTABLE = st.characters(exclude_categories=["Cc", "Cs"])
 _URLS = st.sampled_from(["https://example.com", "http://a.example:8080/ocpi?x=1&y=%2F", "https://example.com/Zürich#1"])
 
 
-def types() -> list[type[OcpiObject]]:
-    """Every type of every module."""
+def types(package: str = "schemas.ocpi221") -> list[type[OcpiObject]]:
+    """Every type of every module of `package`."""
     found: list[type[OcpiObject]] = []
-    waiting = [OcpiObject]
+    waiting: list[type[OcpiObject]] = [OcpiObject]
     while waiting:
-        subclasses = [sub for sub in waiting.pop().__subclasses__() if sub.__module__.startswith("schemas.ocpi221.")]
-        found += subclasses
+        subclasses = waiting.pop().__subclasses__()
+        found += [sub for sub in subclasses if sub.__module__.startswith(f"{package}.")]
         waiting += subclasses
     return sorted(found, key=lambda type_: type_.__name__)
 
@@ -95,7 +95,8 @@ def _values(kind: Kind) -> st.SearchStrategy[Any]:
 
 def _mended(type_: type[OcpiObject], given: dict[str, Any]) -> OcpiObject:
     """An object of `given`, with what the rules between its fields ask for put right."""
-    thing = type_(**{**given, **_MENDS[type_](given)} if type_ in _MENDS else given)
+    mend = next((MENDS[base] for base in type_.__mro__ if base in MENDS), None)
+    thing = type_(**given if mend is None else {**given, **mend(given)})
     assert check(thing) == ()
     return thing
 
@@ -112,7 +113,7 @@ def _cdr(given: dict[str, Any]) -> dict[str, Any]:
 
 
 _BILLED = (CdrDimension(type="ENERGY", volume=Decimal("1.5")),)
-_MENDS: dict[type[OcpiObject], Callable[[dict[str, Any]], dict[str, Any]]] = {
+MENDS: dict[type[OcpiObject], Callable[[dict[str, Any]], dict[str, Any]]] = {
     RegularHours: lambda given: {"period_begin": "00:00", "period_end": max(given["period_end"], "00:01")},
     Hours: lambda given: {"twentyfourseven": not given["regular_hours"]},
     PublishTokenType: lambda given: {"uid": given["uid"] or "1", "type": given["type"] or "RFID", "issuer": given["issuer"] or "I"},

@@ -11,6 +11,8 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +32,7 @@ from tests.unit.gateway_versions.support import COMMAND_ID, Station, payload_of
 FOLDER: Final = Path(__file__).parents[3] / "docs" / "ocpp"
 MODULES: Final = {module.name: module for module in (ocpp16.VERSION, ocpp201.VERSION, ocpp21.VERSION)}
 EXAMPLES: Final = {"ocpp1.6": OCPP16, "ocpp2.0.1": OCPP201, "ocpp2.1": OCPP21}
+_MOMENT: Final = datetime(2026, 1, 1, tzinfo=UTC)
 COMMANDS: Final[tuple[AnyCommand, ...]] = (
     domain.RemoteStart(id_token="T"),
     domain.RemoteStop(transaction_id="1"),
@@ -45,6 +48,11 @@ COMMANDS: Final[tuple[AnyCommand, ...]] = (
     domain.TriggerMessage(message="LogStatusNotification"),
     domain.ClearCache(),
     domain.DataTransfer(vendor_id="v"),
+    domain.ReserveNow(reservation_id=1, id_token="T", expires_at=_MOMENT),
+    domain.CancelReservation(reservation_id=1),
+    domain.SetChargingProfile(purpose="TxDefaultProfile", unit="W", periods=[domain.LimitPeriod(start=0, limit=Decimal(1))]),
+    domain.ClearChargingProfile(profile_id=1),
+    domain.GetCompositeSchedule(evse_id=0, duration_s=1),
 )
 """Of each command at least one that becomes a message."""
 

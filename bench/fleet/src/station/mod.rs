@@ -227,6 +227,7 @@ impl Station {
                 Next::New(message) => Some(self.send(world, message, now)),
                 Next::Again(mut again) => {
                     world.tally.borrow_mut().resent(again.message.run);
+                    again.sent = now;
                     again.until = now + world.call_timeout;
                     let text = again.text.clone();
                     self.outbox.sent(again);
@@ -243,7 +244,7 @@ impl Station {
         match rpc::parse(text)? {
             Inbound::CallResult { id, payload } => {
                 if let Some(call) = self.outbox.answered(&id) {
-                    world.tally.borrow_mut().answered(call.message.run, call.action, call.message.due, now);
+                    world.tally.borrow_mut().answered(&call, now);
                     self.answered(world, &call, payload, now);
                 } else {
                     world.tally.borrow_mut().error(0, "answer to no CALL");
@@ -299,6 +300,7 @@ impl Station {
             action: wire::action(self.kind.version, message.content),
             message,
             text: message.content.is_transactional().then(|| text.clone()),
+            sent: now,
             until: now + world.call_timeout,
         });
         text

@@ -1,0 +1,1 @@
+"""OCPI over HTTP: the server, the client, registration, the modules of our own tenants, and the hub's routing."""

@@ -1,0 +1,1 @@
+"""The hub: who a message is for, and what the hub does with it."""
