@@ -19,7 +19,7 @@ import trio
 from csms.bus import BusUnavailable
 from csms.roaming.parties import SERVING, Folded, OwnParty, PartnerRole
 from csms.store import Connection, StoreUnavailable
-from csms.store.outbox import OutboxStore
+from csms.store.leases import Leases
 from csms.store.queries import ocpi_deliveries as queries
 from csms.store.queries.ocpi_deliveries import Push, ReceiverState
 from csms.store.queries.ocpi_objects import ObjectKey, StoredObject
@@ -65,7 +65,7 @@ class Deliveries:
         self._ocpi = ocpi
         self._router = router
         self._owner = owner
-        self._lease = OutboxStore(ocpi.store.gateway)
+        self._lease = Leases(ocpi.store.gateway)
         self._receivers: dict[Key, _Receiver] = {}
         self._due: dict[Key, float] = {}
 
@@ -74,7 +74,7 @@ class Deliveries:
         try:
             while True:
                 try:
-                    if await self._lease.take_lease(LEASE, self._owner, LEASE_S) is not None:
+                    if await self._lease.take(LEASE, self._owner, LEASE_S):
                         await self._deliver_while_leased()
                 except StoreUnavailable:
                     log.debug("ocpi.deliveries_wait_for_store")
@@ -92,7 +92,7 @@ class Deliveries:
                     await self._look(nursery, None)
                     await trio.sleep(LOOK_S)
                     if trio.current_time() >= until:
-                        if await self._lease.take_lease(LEASE, self._owner, LEASE_S) is None:
+                        if not await self._lease.take(LEASE, self._owner, LEASE_S):
                             return
                         until = trio.current_time() + LEASE_S / 3
             finally:

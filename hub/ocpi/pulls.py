@@ -16,7 +16,7 @@ import trio
 from csms.bus import BusUnavailable
 from csms.roaming.partners import Partner
 from csms.store import StoreUnavailable
-from csms.store.outbox import OutboxStore
+from csms.store.leases import Leases
 from csms.store.queries import ocpi_pulls as queries
 from csms.store.queries.ocpi_pulls import Pull
 from hub.ocpi.pulling import OWN_HUB, PULLED, Crawl, PullFailed, Source, source_of
@@ -59,7 +59,7 @@ class Pulls:
     def __init__(self, ocpi: Ocpi) -> None:
         self._ocpi = ocpi
         self._owner = ocpi.ids.uuid4()
-        self._lease = OutboxStore(ocpi.store.gateway)
+        self._lease = Leases(ocpi.store.gateway)
         self._running: set[Key] = set()
         self._poked = trio.Event()
 
@@ -67,7 +67,7 @@ class Pulls:
         try:
             while True:
                 try:
-                    if await self._lease.take_lease(LEASE, self._owner, LEASE_S) is not None:
+                    if await self._lease.take(LEASE, self._owner, LEASE_S):
                         await self._read_while_leased()
                 except StoreUnavailable:
                     log.debug("ocpi.pulls_wait_for_store")
@@ -82,7 +82,7 @@ class Pulls:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._listen)
             try:
-                while await self._lease.take_lease(LEASE, self._owner, LEASE_S) is not None:
+                while await self._lease.take(LEASE, self._owner, LEASE_S):
                     self._poked = trio.Event()
                     for tenant_id in await self._tenant_ids():
                         await self.order_due(tenant_id)

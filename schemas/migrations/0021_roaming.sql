@@ -242,6 +242,14 @@ CREATE INDEX ocpi_commands_response ON ocpi_commands (response_key) WHERE respon
 CREATE INDEX ocpi_commands_age ON ocpi_commands (finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX ocpi_commands_reservation ON ocpi_commands (tenant_id, reservation_id) WHERE reservation_id IS NOT NULL;
 
+-- What one process of the installation does at a time.
+CREATE TABLE process_leases (
+    name         text PRIMARY KEY,
+    owner        uuid NOT NULL,
+    leased_until timestamptz NOT NULL
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON process_leases TO csms_gateway;
+
 -- What an eMSP has vouched for: its word goes into the session and the CDR (K7, M4).
 CREATE TABLE ocpi_authorizations (
     tenant_id     integer NOT NULL REFERENCES tenants,

@@ -60,7 +60,7 @@ def proofs() -> dict[tuple[int, By], list[tuple[Path, str]]]:
             for name, numbers, by_hub in _marked(source):
                 for number in numbers:
                     for role in served_by(rows[number]):
-                        if (role == "HUB") is by_hub or rows[number].module in _EVERYBODY:
+                        if (role == "HUB") is by_hub or (not by_hub and rows[number].module in _EVERYBODY):
                             found[number, role].append((source.relative_to(ROOT), name))
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 # Tables of the whole installation, which hold nothing of a tenant's.
-_INSTALLATION = "('installation', 'gateway_processes', 'schema_migrations', 'outbox_readers')"
+_INSTALLATION = "('installation', 'gateway_processes', 'schema_migrations', 'outbox_readers', 'process_leases')"
 
 # What is unique in the whole installation: the names of tenants, its one hub, and who is which party in roaming, which partners may
 # know of all tenants anyhow.

@@ -16,7 +16,7 @@ import trio
 from csms.external_authorization.sealing import Unreadable as Unsealable
 from csms.roaming.partners import Partner, PartnerStatus
 from csms.store import Connection, StoreUnavailable
-from csms.store.outbox import OutboxStore
+from csms.store.leases import Leases
 from csms.store.queries import ocpi_partners, ocpi_routing
 from hub.ocpi import platform
 from hub.ocpi.client import NoAnswer
@@ -85,10 +85,10 @@ class Watching:
     async def look(self) -> None:
         """I5: of whom nothing was heard is asked. By one process at a time."""
         owner = self._ocpi.ids.uuid4()
-        lease = OutboxStore(self._ocpi.store.gateway)
+        lease = Leases(self._ocpi.store.gateway)
         while True:
             try:
-                if await lease.take_lease(LEASE, owner, LEASE_S) is not None:
+                if await lease.take(LEASE, owner, LEASE_S):
                     await self.look_once()
             except StoreUnavailable:
                 log.debug("ocpi.presence_waits_for_store")

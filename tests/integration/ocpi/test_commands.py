@@ -68,6 +68,7 @@ async def test_a_session_begins_and_ends_at_the_word_of_its_emsp(street: Street,
     assert str(stopped["transactionId"]) == session["transaction_ref"]
     assert station.count(name) == 1
 
+    await street.settled()
     rows = await street.commands()
     assert [(row["command"], row["status"], row["response"], row["result"]) for row in rows] == [
         ("START_SESSION", "done", "ACCEPTED", "ACCEPTED"),
@@ -252,10 +253,7 @@ async def test_places_are_kept_and_given_free_again(street: Street, version: str
     assert platform.results[last["key"]][1] == {"result": "CANCELED_RESERVATION"}
     assert len(platform.results[first["key"]]) == len(platform.results[again["key"]]) == 1
 
-    async def settled() -> bool:
-        return not [row for row in await street.commands() if row["status"] in ("asked", "waiting", "delivering")]
-
-    await street.until(settled, "nothing is open")
+    await street.settled()
     assert [json.loads(row["request"])["body"]["reservation_id"] for row in await street.commands(command="RESERVE_NOW")] == [
         "Res-1"
     ] * 4
