@@ -19,6 +19,11 @@ _ROWS: Final = (
         "VALUES ($1, 'tariffs', 'de', 'abc', 't-1', 'received', $2::text::uuid, json_build_object('id', $3::text), now())"
     ),
     (
+        "ocpi_objects (tenant_id, module, country_code, party_id, object_id, origin, document, last_updated) "
+        "SELECT $1, 'sessions', 'de', 'abc', lower($3) || '-session', 'received', json_build_object('country_code', 'DE', 'party_id', 'ABC', 'id', "
+        "$3 || '-session'), now() WHERE $2::text IS NOT NULL"
+    ),
+    (
         "ocpi_publications (tenant_id, module, to_country_code, to_party_id, after) SELECT $1, 'tariffs', 'de', 'abc', $3 "
         "WHERE $2::text IS NOT NULL"
     ),
@@ -67,13 +72,15 @@ _ROWS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class RoamingIds:
-    """What a tenant has: its party as in a path, a partner, an agreement, and a message with the partner's id."""
+    """What a tenant has: its party as in a path, a partner, an agreement, a message and a command with the partner's id, and a
+    session that the partner has told."""
 
     party: str
     partner_id: str
     agreement_id: str
     object: str
     """Of the partner, as in a path."""
+    session: str
 
 
 async def furnish_roaming(hub: RunningHub, boss: Person, tenant_id: int, mark: str) -> RoamingIds:
@@ -89,4 +96,4 @@ async def furnish_roaming(hub: RunningHub, boss: Person, tenant_id: int, mark: s
     for row in _ROWS:
         await hub.sql(f"INSERT INTO {row}", tenant_id, partner_id, mark)
     (stored,) = await hub.sql("SELECT object_no FROM ocpi_objects WHERE tenant_id = $1 AND object_id = 't-1'", tenant_id)
-    return RoamingIds(party, partner_id, agreement.json()["agreement_id"], f"tariffs/{stored['object_no']}")
+    return RoamingIds(party, partner_id, agreement.json()["agreement_id"], f"tariffs/{stored['object_no']}", f"{mark}-session")

@@ -99,6 +99,8 @@ BY_ID |= {
     "/api/v1/ocpi/partners/{id}/register": [("POST", _PARTNER)],
     "/api/v1/ocpi/agreements/{id}": [("GET", None), ("PUT", {"allowed": False}), ("DELETE", None)],
     "/api/v1/ocpi/messages/{id}": [("GET", None)],
+    "/api/v1/ocpi/commands/{id}": [("GET", None)],
+    "/api/v1/ocpi/sessions/{id}/charging-preferences": [("PUT", {"profile_type": "FAST"})],
     "/api/v1/ocpi/partners/{id}/pull": [("GET", None), ("POST", {})],
     **{
         f"/api/v1/ocpi/partners/{{id}}/{order}": [("POST", None)]
@@ -136,6 +138,7 @@ LISTS = (
     "/api/v1/ocpi/agreements",
     "/api/v1/ocpi/visibility",
     "/api/v1/ocpi/messages",
+    "/api/v1/ocpi/commands",
     "/api/v1/ocpi/objects",
     "/api/v1/ocpi/received-statements",
     "/api/v1/ocpi/publications",
@@ -182,6 +185,7 @@ OTHERS = {
     ("GET", "/api/v1/ocpi/hub"),
     ("PUT", "/api/v1/ocpi/hub"),
     ("POST", "/api/v1/ocpi/partners"),
+    ("POST", "/api/v1/ocpi/commands"),
     ("POST", "/api/v1/ocpi/agreements"),
     ("PUT", "/api/v1/ocpi/visibility"),
     ("GET", "/health"),
@@ -238,6 +242,8 @@ def _foreign_ids(path: str, south: Side) -> Iterable[tuple[str, str]]:
         "ocpi/partners": south.roaming.partner_id,
         "ocpi/agreements": south.roaming.agreement_id,
         "ocpi/messages": south.roaming.partner_id,
+        "ocpi/commands": south.roaming.partner_id,
+        "ocpi/sessions": south.roaming.session,
     }
     kind = "/".join(path.split("/")[3 : 5 if path.startswith("/api/v1/ocpi/") else 4])
     yield (
