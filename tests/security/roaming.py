@@ -20,7 +20,8 @@ _ROWS: Final = (
     ),
     (
         "ocpi_objects (tenant_id, module, country_code, party_id, object_id, origin, document, last_updated) "
-        "SELECT $1, 'sessions', 'de', 'abc', lower($3) || '-session', 'received', json_build_object('country_code', 'DE', 'party_id', 'ABC', 'id', "
+        "SELECT $1, 'sessions', 'de', 'abc', lower($3) || '-session', 'received', "
+        "json_build_object('country_code', 'DE', 'party_id', 'ABC', 'id', "
         "$3 || '-session'), now() WHERE $2::text IS NOT NULL"
     ),
     (
