@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -31,8 +30,10 @@ SMALL_ANSWER: Final = 64 * 1024
 MOST_AT_ONCE: Final = 20
 """Requests to one partner at the same time; others wait for their turn within their time."""
 KEPT_OPEN_S: Final = 60.0
-MOST_KEPT_OPEN: Final = 500
+MOST_KEPT_OPEN: Final = 4
+"""Connections to one partner that stay open between requests."""
 MOST_PARTNERS: Final = 10_000
+"""That have places, a breaker and connections of their own; those beyond share what strangers have."""
 
 _JSON: Final = "application/json"
 
@@ -58,8 +59,9 @@ class HttpAnswer:
 
 @dataclass(slots=True)
 class _Line:
-    """The way to one partner."""
+    """The way to one partner. `pools`: its connections by scheme; in a pool for all, each request would look at everybody's."""
 
+    pools: dict[str, httpcore2.AsyncConnectionPool] = field(default_factory=dict)
     places: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(MOST_AT_ONCE))
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
 
@@ -73,28 +75,34 @@ class PlatformClient:
         self._clock = clock
         self._private = private
         self._tls = tls
-        self._pools: dict[str, httpcore2.AsyncConnectionPool] = {}
-        self._lines: OrderedDict[tuple[int, UUID], _Line] = OrderedDict()
+        self._strangers: dict[str, httpcore2.AsyncConnectionPool] = {}
+        self._lines: dict[tuple[int, UUID], _Line] = {}
+        self._resolver = Resolver()
         self._room = ROOM
 
     async def __aenter__(self) -> Self:
-        context = self._tls or await trio.to_thread.run_sync(ssl.create_default_context)
-        resolver = Resolver()
-        for scheme in ("https", "http") if self._private else ("https",):
-            self._pools[scheme] = httpcore2.AsyncConnectionPool(
-                context,
-                max_connections=None,  # bounded by the places of each partner
-                max_keepalive_connections=MOST_KEPT_OPEN,
-                keepalive_expiry=KEPT_OPEN_S,
-                network_backend=GuardedBackend(resolver, private=self._private, plain=scheme == "http"),
-            )
+        tls = self._tls or await trio.to_thread.run_sync(ssl.create_default_context)
+        self._tls, self._strangers = tls, self._make_pools(tls)
         metrics.CIRCUITS_OPEN.set_function(lambda: sum(not line.breaker.closed for line in self._lines.values()))
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         with trio.CancelScope(shield=True), trio.move_on_after(1.0):
-            for pool in self._pools.values():
-                await pool.aclose()
+            for pools in (self._strangers, *(line.pools for line in self._lines.values())):
+                for pool in pools.values():
+                    await pool.aclose()
+
+    def _make_pools(self, tls: ssl.SSLContext) -> dict[str, httpcore2.AsyncConnectionPool]:
+        return {
+            scheme: httpcore2.AsyncConnectionPool(
+                tls,
+                max_connections=None,  # bounded by the places of each partner
+                max_keepalive_connections=MOST_KEPT_OPEN,
+                keepalive_expiry=KEPT_OPEN_S,
+                network_backend=GuardedBackend(self._resolver, private=self._private, plain=scheme == "http"),
+            )
+            for scheme in (("https", "http") if self._private else ("https",))
+        }
 
     def check_url(self, url: str) -> None:
         """Raises BadUrl for what will never be asked, whatever its name leads to."""
@@ -132,7 +140,7 @@ class PlatformClient:
         try:
             with trio.move_on_after(timeout_s):
                 async with line.places:
-                    answer = await self._send(method, url, headers, body, largest)
+                    answer = await self._send(line.pools or self._strangers, method, url, headers, body, largest)
                 succeeded = answer.status < 500
                 return answer
             succeeded = False
@@ -143,12 +151,20 @@ class PlatformClient:
         finally:
             line.breaker.end(attempt, self._clock.monotonic(), succeeded=succeeded)
 
-    async def _send(self, method: Method, url: str, headers: Mapping[str, str], body: bytes | None, largest: int) -> HttpAnswer:
+    async def _send(
+        self,
+        pools: Mapping[str, httpcore2.AsyncConnectionPool],
+        method: Method,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        largest: int,
+    ) -> HttpAnswer:
         try:
             check_url(url, private=self._private)
         except BadUrl as error:
             raise NoAnswer(f"its URL {error}") from None
-        pool = self._pools.get(url.partition(":")[0])
+        pool = pools.get(url.partition(":")[0])
         if pool is None:
             raise NoAnswer("plain HTTP is not allowed")
         sent = [("Accept", _JSON), ("Accept-Encoding", "identity"), ("User-Agent", "Open-CSMS"), *headers.items()]
@@ -196,9 +212,10 @@ class PlatformClient:
     def _line(self, partner: tuple[int, UUID]) -> _Line:
         line = self._lines.get(partner)
         if line is None:
-            if len(self._lines) >= MOST_PARTNERS:
-                self._lines.popitem(last=False)
-            line = self._lines[partner] = _Line()
+            line = _Line()
+            if len(self._lines) < MOST_PARTNERS and self._tls is not None:
+                line.pools = self._make_pools(self._tls)
+                self._lines[partner] = line
         return line
 
 

@@ -18,6 +18,8 @@ _OWN_STORE: Final = "hubclientinfo"
 
 _DONE: Final = RowType(
     (
+        ("to_country_code", "text"),
+        ("to_party_id", "text"),
         ("module", "text"),
         ("country_code", "text"),
         ("party_id", "text"),
@@ -51,51 +53,58 @@ class ReceiverState(msgspec.Struct, frozen=True):
 
 
 class Due(msgspec.Struct, frozen=True):
-    """A receiver for which something waits, and from when on it may be told."""
+    """What waits for one receiver, the oldest first. `state` None: it was there when it was last told something."""
 
     party: Folded
-    at: datetime | None
-
-
-async def list_due(conn: Connection, tenant_id: int) -> list[Due]:
-    """All receivers for which something waits."""
-    rows = await conn.fetch(
-        "SELECT p.to_country_code, p.to_party_id, greatest(r.next_attempt_at, p.at) FROM ("
-        "SELECT to_country_code, to_party_id, CASE WHEN bool_or(not_before IS NULL) THEN NULL ELSE min(not_before) END AS at "
-        "FROM ocpi_pushes WHERE tenant_id = $1 GROUP BY 1, 2) p "
-        "LEFT JOIN ocpi_receivers r ON r.tenant_id = $1 AND r.country_code = p.to_country_code AND r.party_id = p.to_party_id",
-        tenant_id,
-    )
-    return [Due((row[0], row[1]), row[2]) for row in rows]
+    state: ReceiverState | None
+    pushes: list[Push]
 
 
 async def take(
-    conn: Connection, tenant_id: int, to: Folded, now: datetime, limit: int
-) -> tuple[list[Push], dict[ObjectKey, StoredObject]]:
-    """The pushes that have waited longest, and the objects that they are about as these are now."""
+    conn: Connection, tenant_id: int, now: datetime, busy: Sequence[Folded], *, each: int, receivers: int
+) -> tuple[list[Due], dict[ObjectKey, StoredObject]]:
+    """For `receivers` at most, but none of `busy`: the pushes that have waited longest, `each` at most; and the objects that they
+    are about as these are now. Whoever must not be tried yet is left out."""
     rows = await conn.fetch(
-        "SELECT module, country_code, party_id, object_id, kind, part, from_country_code, from_party_id, version, attempts, "
-        "changed_at, correlation_id FROM ocpi_pushes WHERE tenant_id = $1 AND to_country_code = $2 AND to_party_id = $3 "
-        "AND (not_before IS NULL OR not_before <= $4) ORDER BY push_no LIMIT $5",
+        "SELECT r.to_country_code, r.to_party_id, s.country_code IS NOT NULL, s.failing_since, s.failures, s.next_attempt_at, "
+        "s.last_failure, p.module, p.country_code, p.party_id, p.object_id, p.kind, p.part, p.from_country_code, p.from_party_id, "
+        "p.version, p.attempts, p.changed_at, p.correlation_id FROM ("
+        "SELECT DISTINCT to_country_code, to_party_id FROM ocpi_pushes WHERE tenant_id = $1 "
+        "AND (not_before IS NULL OR not_before <= $2) "
+        "AND (to_country_code, to_party_id) NOT IN (SELECT * FROM unnest($3::text[], $4::text[]))) r "
+        "LEFT JOIN ocpi_receivers s ON s.tenant_id = $1 AND s.country_code = r.to_country_code AND s.party_id = r.to_party_id "
+        "CROSS JOIN LATERAL (SELECT * FROM ocpi_pushes o WHERE o.tenant_id = $1 AND o.to_country_code = r.to_country_code "
+        "AND o.to_party_id = r.to_party_id AND (o.not_before IS NULL OR o.not_before <= $2) ORDER BY o.push_no LIMIT $5) p "
+        "WHERE s.next_attempt_at IS NULL OR s.next_attempt_at <= $2 ORDER BY p.push_no LIMIT $5 * $6",
         tenant_id,
-        *to,
         now,
-        limit,
+        [party[0] for party in busy],
+        [party[1] for party in busy],
+        each,
+        receivers,
     )
-    pushes = [_push(row) for row in rows]
-    return pushes, await get_objects(conn, tenant_id, {push.key for push in pushes if push.key.module != _OWN_STORE})
+    due: dict[Folded, Due] = {}
+    for row in rows:
+        party = (row[0], row[1])
+        if party not in due:
+            due[party] = Due(party, ReceiverState(*row[3:7]) if row[2] else None, [])
+        due[party].pushes.append(_push(row[7:]))
+    taken = list(due.values())[:receivers]
+    keys = {push.key for one in taken for push in one.pushes if push.key.module != _OWN_STORE}
+    return taken, await get_objects(conn, tenant_id, keys)
 
 
-async def done(conn: Connection, tenant_id: int, to: Folded, pushes: Sequence[Push]) -> None:
-    """These were told; what has changed meanwhile is told again."""
+async def done(conn: Connection, tenant_id: int, told: Sequence[tuple[Folded, Push]]) -> None:
+    """These receivers were told of these; what has changed meanwhile is told again."""
+    if not told:
+        return
     await conn.execute(
         f"DELETE FROM ocpi_pushes p USING {_DONE.source('d')} WHERE p.tenant_id = ${len(_DONE.columns) + 1} "
-        f"AND p.to_country_code = ${len(_DONE.columns) + 2} AND p.to_party_id = ${len(_DONE.columns) + 3} "
-        "AND (p.module, p.country_code, p.party_id, p.object_id, p.kind, p.part, p.version) "
-        "= (d.module, d.country_code, d.party_id, d.object_id, d.kind, d.part, d.version)",
-        *_DONE.parameters(map(_row, pushes)),
+        "AND p.to_country_code = d.to_country_code AND p.to_party_id = d.to_party_id AND p.module = d.module "
+        "AND p.country_code = d.country_code AND p.party_id = d.party_id AND p.object_id = d.object_id AND p.kind = d.kind "
+        "AND p.part = d.part AND p.version = d.version",
+        *_DONE.parameters(_row(to, push) for to, push in told),
         tenant_id,
-        *to,
     )
 
 
@@ -114,16 +123,6 @@ async def postpone(conn: Connection, tenant_id: int, to: Folded, push: Push, unt
         push.part,
         until,
     )
-
-
-async def get_state(conn: Connection, tenant_id: int, party: Folded) -> ReceiverState | None:
-    row = await conn.fetchrow(
-        "SELECT failing_since, failures, next_attempt_at, last_failure FROM ocpi_receivers "
-        "WHERE tenant_id = $1 AND country_code = $2 AND party_id = $3",
-        tenant_id,
-        *party,
-    )
-    return None if row is None else ReceiverState(*row)
 
 
 async def receiver_failed(
@@ -161,16 +160,18 @@ async def count_waiting(conn: Connection, tenant_id: int) -> int:
 
 
 def _push(row: Any) -> Push:
+    module, country_code, party_id, object_id, kind, part, from_country_code, from_party_id, *rest = row
+    version, attempts, changed_at, correlation_id = rest
     return Push(
-        key=ObjectKey(row["module"], (row["country_code"], row["party_id"]), row["object_id"], row["kind"]),
-        part=row["part"],
-        sender=(row["from_country_code"], row["from_party_id"]),
-        version=row["version"],
-        attempts=row["attempts"],
-        changed_at=row["changed_at"],
-        correlation_id=row["correlation_id"],
+        key=ObjectKey(module, (country_code, party_id), object_id, kind),
+        part=part,
+        sender=(from_country_code, from_party_id),
+        version=version,
+        attempts=attempts,
+        changed_at=changed_at,
+        correlation_id=correlation_id,
     )
 
 
-def _row(push: Push) -> tuple[str, str, str, str, str, str, int]:
-    return push.key.module, *push.key.owner, push.key.object_id, push.key.kind, push.part, push.version
+def _row(to: Folded, push: Push) -> tuple[str, str, str, str, str, str, str, str, int]:
+    return *to, push.key.module, *push.key.owner, push.key.object_id, push.key.kind, push.part, push.version

@@ -9,8 +9,8 @@ import pytest
 
 from csms.store.queries.ocpi_deliveries import Push
 from csms.store.queries.ocpi_objects import ObjectKey, StoredObject
-from hub.ocpi.delivery import outcome_of, requests_for
 from hub.ocpi.message import OcpiResponse
+from hub.ocpi.telling import outcome_of, requests_for
 from schemas.ocpi221.envelope import StatusCode
 
 _WHEN = datetime(2026, 1, 1, tzinfo=UTC)
