@@ -81,8 +81,9 @@ class PlatformClient:
         self._room = ROOM
 
     async def __aenter__(self) -> Self:
-        tls = self._tls or await trio.to_thread.run_sync(ssl.create_default_context)
-        self._tls, self._strangers = tls, self._make_pools(tls)
+        if self._tls is None:
+            self._tls = await trio.to_thread.run_sync(ssl.create_default_context)
+        self._strangers = self._make_pools(self._tls)
         metrics.CIRCUITS_OPEN.set_function(lambda: sum(not line.breaker.closed for line in self._lines.values()))
         return self
 
