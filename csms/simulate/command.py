@@ -59,6 +59,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=default.sessions_per_day,
         help="mean per connector (default: %(default)s)",
     )
+    add("--even", action="store_true", help="drivers come at the same rate at all hours, also at night")
     add(
         "--offline-per-day",
         type=float,
@@ -91,6 +92,7 @@ def options_from(arguments: Namespace) -> SimulateOptions:
         id_tokens=tuple(arguments.id_token) if arguments.id_token else default.id_tokens,
         meter_interval=arguments.meter_interval,
         sessions_per_day=arguments.sessions_per_day,
+        even=arguments.even,
         offline_spells_per_day=arguments.offline_per_day,
         connect_rate=arguments.connect_rate,
     )

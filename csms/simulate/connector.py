@@ -168,7 +168,8 @@ class Connector:
 
     async def _next_visit(self, end: trio.Event) -> Visit | None:
         timeline = self._host.timeline
-        arrival = next_arrival(self._chance, timeline.now(), self._host.options.sessions_per_day)
+        options = self._host.options
+        arrival = next_arrival(self._chance, timeline.now(), options.sessions_per_day, even=options.even)
         self._order = trio.Event() if self._ordered is None else self._order
         async with trio.open_nursery() as nursery:
 

@@ -46,6 +46,7 @@ class SimulateOptions:
     id_tokens: tuple[str, ...] = ()  # none: each connector has a token of its own, named after it
     meter_interval: float = 60.0  # simulated seconds between meter values of a transaction
     sessions_per_day: float = 6.0  # mean per connector and simulated day
+    even: bool = False  # drivers come at the same rate at all hours; otherwise nights are quiet and evenings busy
     offline_spells_per_day: float = 1.0  # mean per station and simulated day; 0: never
     answer_timeout: float = 30.0  # real seconds to wait for an answer
     attempts: int = 3  # transmissions of one transaction message before it is thrown away

@@ -34,10 +34,12 @@ class Visit:
     reservation_id: int | None = None  # that the driver comes with
 
 
-def next_arrival(chance: Random, now: datetime, per_day: float) -> float:
-    """Seconds until the next driver comes: a Poisson process whose rate follows the hours of the day."""
+def next_arrival(chance: Random, now: datetime, per_day: float, *, even: bool = False) -> float:
+    """Seconds until the next driver comes: a Poisson process whose rate follows the hours of the day, unless it is `even`."""
     if per_day <= 0:
         return math.inf
+    if even:
+        return chance.expovariate(per_day / _DAY)
     peak_rate = per_day * _PEAK / _DAY
     seconds_today = now.hour * 3600 + now.minute * 60 + now.second
     wait = 0.0

@@ -127,7 +127,7 @@ def _party(party: Party | None) -> str | None:
 
 
 def _path(request: OcpiRequest) -> str:
-    """Without keys that stand for a right: those of our own response URLs come last in their path."""
+    """Where it went, shortened. The key of a response URL may be in it: it is of use only to the platform that was given it."""
     if request.url is not None:
         return request.url.partition("?")[0][:1000]
     path = join_url("", *(segment for segment in request.segments if segment not in ("", ".", "..")), query=request.query)

@@ -161,7 +161,17 @@ async def _configure(api: Api, identity: str, version: str) -> None:
 @pytest.mark.slow
 def test_ctrl_c_ends_with_a_report(running_server: RunningServer) -> None:
     """The command line: running transactions are finished and delivered, then the report is printed."""
-    arguments = ["--url", running_server.ws_url, "--stations", "2", "--prefix", "SIM-CTRL-C", "--sessions-per-day", "10000"]
+    arguments = [
+        "--url",
+        running_server.ws_url,
+        "--stations",
+        "2",
+        "--prefix",
+        "SIM-CTRL-C",
+        "--sessions-per-day",
+        "10000",
+        "--even",
+    ]
     with subprocess.Popen(
         [
             sys.executable,

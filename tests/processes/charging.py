@@ -26,6 +26,7 @@ class Charging:
             "prefix": prefix,
             "connectors": 1,
             "sessions_per_day": 10_000,
+            "even": True,
             "offline_spells_per_day": 0,
             "speed": 20,
             "duration": 60,

@@ -25,6 +25,12 @@ def test_nobody_comes() -> None:
     assert next_arrival(seeded(1), datetime(2026, 3, 1, tzinfo=UTC), 0) == math.inf
 
 
+def test_even_drivers_come_at_night_too() -> None:
+    night = datetime(2026, 3, 1, 2, tzinfo=UTC)
+    arrivals = [next_arrival(seeded(seed), night, 24.0, even=True) for seed in range(400)]
+    assert 3_000 < sum(arrivals) / len(arrivals) < 4_200
+
+
 def test_visits_are_bounded() -> None:
     chance = seeded(2)
     for _ in range(500):
