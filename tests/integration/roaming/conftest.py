@@ -8,6 +8,7 @@ import pytest
 
 from csms.outbox import reader as reader_module
 from csms.roaming.publication import worker
+from hub.ocpi.delivery import Deliveries
 from tests.integration.billing.conftest import bills
 from tests.integration.billing.harness import Bills
 from tests.integration.hub.conftest import admin, boss, cheap, field, hub
@@ -17,6 +18,12 @@ from tests.integration.roaming.harness import Roaming, open_roaming
 __all__ = ["admin", "bills", "boss", "cheap", "field", "hub"]
 
 
+@pytest.fixture(autouse=True)
+def undelivered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is queued for receivers is looked at here, and stays."""
+    monkeypatch.setattr(Deliveries, "_look", _nothing)
+
+
 @pytest.fixture
 async def roaming(bills: Bills, boss: Person, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Roaming]:
     monkeypatch.setattr(reader_module, "POLL_S", 0.05)
@@ -24,3 +31,7 @@ async def roaming(bills: Bills, boss: Person, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(worker, "LOOK_FOR_PARTIES_S", 0.05)
     async with open_roaming(bills, boss) as opened:
         yield opened
+
+
+async def _nothing(*_: object) -> None:
+    return
