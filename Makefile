@@ -31,7 +31,7 @@ test-rust: setup-dev
 	cargo test --quiet --workspace --exclude csms-native
 
 test-fuzz: target/fuzz/tables.json
-	$(FUZZ) --seconds 30
+	$(FUZZ) --seconds 20
 
 # more workers than cores: tests mostly wait, for time-outs and for processes
 test-python: setup-dev
