@@ -18,6 +18,7 @@ import trio
 
 from csms.bus import BusUnavailable
 from csms.roaming.parties import Folded
+from csms.roaming.topics import PUSHES_TOPIC
 from csms.store import Connection, StoreUnavailable
 from csms.store.leases import Leases
 from csms.store.queries import ocpi_deliveries as queries
@@ -30,12 +31,12 @@ from hub.ocpi.telling import Telling
 
 log = structlog.get_logger()
 
-PUSHES_TOPIC: Final = "ocpi.pushes"
-"""Told with the tenant's id when there is something new to deliver; a poke may be lost."""
 LEASE: Final = "ocpi-deliveries"
 LEASE_S: Final = 15.0
 LOOK_S: Final = 2.0
 """How often it is looked what waits, without a poke."""
+LAST_SETTLING_S: Final = 5.0
+"""For what was told when deliveries end."""
 LOOK_AT_MOST_EVERY_S: Final = 0.05
 SETTLE_AFTER_S: Final = 0.02
 """How long what was told waits for company before it is taken out."""
@@ -93,15 +94,19 @@ class Deliveries:
         twice."""
         ended, to_settle = trio.open_memory_channel[_Ended](math.inf)  # one for each of those that are busy
         self._busy.clear()
+        settling = trio.CancelScope(shield=True)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._settle_all, to_settle)
-            async with ended, trio.open_nursery() as telling:
-                telling.start_soon(self._listen)
-                try:
-                    await self._look_and_tell(telling, ended)
-                except StoreUnavailable as error:
-                    log.debug("ocpi.deliveries_wait_for_store", error=str(error))
-                telling.cancel_scope.cancel(reason="no lease any more, or no store")
+            nursery.start_soon(self._settle_all, to_settle, settling)
+            try:
+                async with ended, trio.open_nursery() as telling:
+                    telling.start_soon(self._listen)
+                    try:
+                        await self._look_and_tell(telling, ended)
+                    except StoreUnavailable as error:
+                        log.debug("ocpi.deliveries_wait_for_store", error=str(error))
+                    telling.cancel_scope.cancel(reason="no lease any more, or no store")
+            finally:
+                settling.deadline = trio.current_time() + LAST_SETTLING_S
 
     async def _look_and_tell(self, nursery: trio.Nursery, ended: trio.MemorySendChannel[_Ended]) -> None:
         """Returns when the lease is lost. Raises StoreUnavailable."""
@@ -163,19 +168,17 @@ class Deliveries:
         probe, rest = (due.pushes[:1], due.pushes[1:]) if due.state is not None else ([], due.pushes)
         try:
             await telling.tell(probe)
-            if telling.unreachable is None:
+            if telling.unreachable is None and not telling.store_away:
                 await telling.tell(rest)
-        except StoreUnavailable:
-            log.debug("ocpi.delivery_waits_for_store", tenant_id=key[0])
         except Exception as error:
             log.error("ocpi.delivery_failed", tenant_id=key[0], receiver="-".join(key[1]), exc_info=error)
             telling.unreachable = "an internal error"
         finally:
             ended.send_nowait(_Ended(key, telling, due.state))
 
-    async def _settle_all(self, to_settle: trio.MemoryReceiveChannel[_Ended]) -> None:
+    async def _settle_all(self, to_settle: trio.MemoryReceiveChannel[_Ended], scope: trio.CancelScope) -> None:
         """Note what was told, until nothing more comes."""
-        with trio.CancelScope(shield=True):
+        with scope:
             async for first in to_settle:
                 await trio.sleep(SETTLE_AFTER_S)
                 by_tenant: dict[int, list[_Ended]] = {first.key[0]: [first]}
@@ -204,12 +207,13 @@ class Deliveries:
                     pause = REFUSED_PAUSES_S[min(push.attempts, len(REFUSED_PAUSES_S) - 1)]
                     await queries.postpone(conn, tenant_id, party, push, now + timedelta(seconds=pause))
                 if telling.unreachable is not None:
+                    await queries.note_failed(conn, tenant_id, party, telling.failed)
                     failures = 1 if state is None else state.failures + 1
                     pause = PAUSES_S[min(failures, len(PAUSES_S)) - 1]
                     await queries.receiver_failed(
                         conn, tenant_id, party, now, failures, timedelta(seconds=pause), telling.unreachable
                     )
-                elif state is not None:
+                elif state is not None and not telling.store_away:
                     await queries.receiver_answers(conn, tenant_id, party)
 
         try:

@@ -21,6 +21,7 @@ from csms.clock import Clock
 from csms.roaming.agreements import Agreements
 from csms.roaming.parties import Folded, OwnParties, PartnerRole
 from csms.roaming.partners import Partner
+from csms.roaming.topics import CHANGED_TOPIC
 from csms.store import Store, StoreUnavailable
 from csms.store.queries import ocpi_parties, ocpi_partners
 from csms.store.queries.ocpi_agreements import load_agreements
@@ -28,7 +29,6 @@ from csms.store.queries.ocpi_partners import KnownToken
 
 log = structlog.get_logger()
 
-CHANGED_TOPIC: Final = "ocpi.changed"
 FRESH_S: Final = 5.0
 MOST_KEPT: Final = 10_000
 

@@ -9,6 +9,7 @@ import structlog
 import trio
 
 from csms.roaming.parties import SERVING, Folded, OwnParty, PartnerRole
+from csms.store import StoreUnavailable
 from csms.store.queries.ocpi_deliveries import Push
 from csms.store.queries.ocpi_objects import ObjectKey, StoredObject
 from hub.ocpi.message import OcpiRequest, OcpiResponse
@@ -38,7 +39,10 @@ class Telling:
         self.told: list[Push] = []
         self.given_up: list[Push] = []
         self.postponed: list[Push] = []
+        self.failed: list[Push] = []
+        """That met an error of the receiver's, or got no answer: perhaps they are what is wrong."""
         self.unreachable: str | None = None
+        self.store_away = False
 
     async def tell(self, pushes: Sequence[Push]) -> None:
         by_object: dict[ObjectKey, list[Push]] = {}
@@ -52,9 +56,13 @@ class Telling:
     async def _tell_of_object(self, pushes: Sequence[Push], places: trio.CapacityLimiter) -> None:
         async with places:
             for push in pushes:
-                if self.unreachable is not None:
+                if self.unreachable is not None or self.store_away:
                     return
-                await self._tell_one(push)
+                try:
+                    await self._tell_one(push)
+                except StoreUnavailable as error:
+                    log.debug("ocpi.delivery_waits_for_store", tenant_id=self._tenant_id, error=str(error))
+                    self.store_away = True
 
     async def _tell_one(self, push: Push) -> None:
         if push.key.module == "hubclientinfo":
@@ -70,6 +78,7 @@ class Telling:
         if outcome == "told":
             self.told.append(push)
         elif outcome == "unreachable":
+            self.failed.append(push)
             self.unreachable = response.failure or response.status_message or f"HTTP {response.http_status}"
         elif push.key.module == "cdrs":
             self.postponed.append(push)

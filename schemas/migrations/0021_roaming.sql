@@ -185,7 +185,7 @@ CREATE TABLE ocpi_pushes (
     correlation_id  text,
     PRIMARY KEY (tenant_id, to_country_code, to_party_id, module, country_code, party_id, object_id, kind, part)
 );
-CREATE INDEX ocpi_pushes_order ON ocpi_pushes (tenant_id, to_country_code, to_party_id, push_no);
+CREATE INDEX ocpi_pushes_order ON ocpi_pushes (tenant_id, to_country_code, to_party_id, attempts, push_no);
 
 -- How it goes with a receiver of pushes: when it is tried again.
 CREATE TABLE ocpi_receivers (

@@ -23,6 +23,7 @@ from csms.roaming.publication.sessions import publish_sessions
 from csms.roaming.publication.tariffs import publish_tariffs
 from csms.roaming.publication.tokens import publish_tokens
 from csms.roaming.publication.view import TenantView, Views
+from csms.roaming.topics import PUSHES_TOPIC
 from csms.store import Connection, Store, StoreUnavailable
 from csms.store.queries import ocpi_objects as object_queries
 from csms.store.queries import ocpi_parties
@@ -33,8 +34,6 @@ from csms.store.queries.ocpi_publication import Whole
 
 log = structlog.get_logger()
 
-PUSHES_TOPIC: Final = "ocpi.pushes"
-"""Poked with a tenant's id when something is to be told."""
 PARTIES_KEPT_S: Final = 5.0
 
 LOCATIONS_AT_ONCE: Final = 20

@@ -14,6 +14,7 @@ from csms.health import HealthRegistry
 from csms.outbox import OutboxReader, SinkUnavailable
 from csms.roaming.publication.changes import TYPES, by_tenant
 from csms.roaming.publication.publisher import Publisher
+from csms.roaming.topics import CHANGED_TOPIC
 from csms.store import Store, StoreUnavailable
 from csms.store.outbox import OutboxStore
 from csms.store.queries import ocpi_publication as queries
@@ -23,8 +24,6 @@ from csms.store.queries.events import Event
 log = structlog.get_logger()
 
 NAME: Final = "roaming"
-PARTIES_TOPIC: Final = "ocpi.changed"
-"""Poked when parties, partners or what they may have is changed."""
 
 LOOK_FOR_PARTIES_S: Final = 15.0
 LOOK_FOR_WHOLES_S: Final = 1.0
@@ -125,7 +124,7 @@ class Publication:
     async def _listen(self) -> None:
         while True:
             try:
-                async with self._bus.subscribe(PARTIES_TOPIC) as changes:
+                async with self._bus.subscribe(CHANGED_TOPIC) as changes:
                     async for _ in changes:
                         self._publisher.forget()
                         self._changed.set()

@@ -30,6 +30,8 @@ _DONE: Final = RowType(
     )
 )
 
+_SAME: Final = " AND ".join(f"p.{name} = d.{name}" for name, _ in _DONE.columns if name != "version")
+
 
 class Push(msgspec.Struct, frozen=True, kw_only=True):
     """One object that a receiver is to be told. `part`: the uid (folded) of the EVSE that alone has changed."""
@@ -63,8 +65,9 @@ class Due(msgspec.Struct, frozen=True):
 async def take(
     conn: Connection, tenant_id: int, now: datetime, busy: Sequence[Folded], *, each: int, receivers: int
 ) -> tuple[list[Due], dict[ObjectKey, StoredObject]]:
-    """For `receivers` at most, but none of `busy`: the pushes that have waited longest, `each` at most; and the objects that they
-    are about as these are now. Whoever must not be tried yet is left out."""
+    """For `receivers` at most, but none of `busy`: the pushes that have waited longest, `each` at most, those that failed after all
+    others, so that one bad object holds up nothing; and the objects that they are about as these are now. Whoever must not be tried
+    yet is left out."""
     rows = await conn.fetch(
         "SELECT r.to_country_code, r.to_party_id, s.country_code IS NOT NULL, s.failing_since, s.failures, s.next_attempt_at, "
         "s.last_failure, p.module, p.country_code, p.party_id, p.object_id, p.kind, p.part, p.from_country_code, p.from_party_id, "
@@ -74,8 +77,9 @@ async def take(
         "AND (to_country_code, to_party_id) NOT IN (SELECT * FROM unnest($3::text[], $4::text[]))) r "
         "LEFT JOIN ocpi_receivers s ON s.tenant_id = $1 AND s.country_code = r.to_country_code AND s.party_id = r.to_party_id "
         "CROSS JOIN LATERAL (SELECT * FROM ocpi_pushes o WHERE o.tenant_id = $1 AND o.to_country_code = r.to_country_code "
-        "AND o.to_party_id = r.to_party_id AND (o.not_before IS NULL OR o.not_before <= $2) ORDER BY o.push_no LIMIT $5) p "
-        "WHERE s.next_attempt_at IS NULL OR s.next_attempt_at <= $2 ORDER BY p.push_no LIMIT $5 * $6",
+        "AND o.to_party_id = r.to_party_id AND (o.not_before IS NULL OR o.not_before <= $2) "
+        "ORDER BY o.attempts, o.push_no LIMIT $5) p "
+        "WHERE s.next_attempt_at IS NULL OR s.next_attempt_at <= $2 ORDER BY p.attempts, p.push_no LIMIT $5 * $6",
         tenant_id,
         now,
         [party[0] for party in busy],
@@ -100,10 +104,18 @@ async def done(conn: Connection, tenant_id: int, told: Sequence[tuple[Folded, Pu
         return
     await conn.execute(
         f"DELETE FROM ocpi_pushes p USING {_DONE.source('d')} WHERE p.tenant_id = ${len(_DONE.columns) + 1} "
-        "AND p.to_country_code = d.to_country_code AND p.to_party_id = d.to_party_id AND p.module = d.module "
-        "AND p.country_code = d.country_code AND p.party_id = d.party_id AND p.object_id = d.object_id AND p.kind = d.kind "
-        "AND p.part = d.part AND p.version = d.version",
+        f"AND {_SAME} AND p.version = d.version",
         *_DONE.parameters(_row(to, push) for to, push in told),
+        tenant_id,
+    )
+
+
+async def note_failed(conn: Connection, tenant_id: int, to: Folded, pushes: Sequence[Push]) -> None:
+    """These met an error: the next time others are tried first."""
+    await conn.execute(
+        f"UPDATE ocpi_pushes p SET attempts = p.attempts + 1 FROM {_DONE.source('d')} "
+        f"WHERE p.tenant_id = ${len(_DONE.columns) + 1} AND {_SAME}",
+        *_DONE.parameters(_row(to, push) for push in pushes),
         tenant_id,
     )
 

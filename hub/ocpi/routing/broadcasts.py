@@ -12,8 +12,8 @@ import structlog
 from csms.bus import BusUnavailable
 from csms.roaming.countries import alpha3
 from csms.roaming.parties import Folded
-from csms.roaming.publication.publisher import PUSHES_TOPIC
 from csms.roaming.routing import Misuse, RoutedMessage, broadcast_targets
+from csms.roaming.topics import PUSHES_TOPIC
 from csms.store import Connection
 from csms.store.queries.ocpi_objects import (
     NewObject,

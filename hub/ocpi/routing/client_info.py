@@ -17,11 +17,12 @@ from csms.bus import BusUnavailable
 from csms.roaming.parties import Folded, PartnerRole
 from csms.roaming.partners import Partner
 from csms.roaming.routing import Status
+from csms.roaming.topics import CHANGED_TOPIC
 from csms.store import Connection, StoreUnavailable
 from csms.store.queries import ocpi_routing as queries
 from csms.store.queries.ocpi_objects import NewPush, ObjectKey, queue_pushes
 from csms.store.queries.ocpi_partners import list_partners, list_roles
-from hub.ocpi.directory import CHANGED_TOPIC, MOST_KEPT
+from hub.ocpi.directory import MOST_KEPT
 from hub.ocpi.entry import Asked
 from hub.ocpi.message import OcpiProblem, OcpiRequest, OcpiResponse, not_found
 from hub.ocpi.routing.broadcasts import poke_deliveries

@@ -10,11 +10,12 @@ import pytest
 import trio
 
 from csms.roaming.partners import Partner, PartnerEndpoint, PartnerSettings
+from csms.roaming.topics import PUSHES_TOPIC
 from csms.store import Connection
 from csms.store.queries import ocpi_objects
 from csms.store.queries.ocpi_objects import NewObject, NewPush, ObjectKey
 from hub.ocpi import delivery
-from hub.ocpi.delivery import PUSHES_TOPIC, Deliveries
+from hub.ocpi.delivery import Deliveries
 from tests.integration.ocpi.roaming import Roaming
 from tests.ocpi import documents
 from tests.ocpi.platform import Platform, running_platform
@@ -166,3 +167,21 @@ async def test_a_refusal_is_final_but_for_cdrs(told: Told) -> None:
         await told.roaming.sql("UPDATE ocpi_pushes SET not_before = now()")
         await told.until_none_waits()
         assert platform.find("cdrs", "C1") is not None
+
+
+async def test_an_object_that_a_receiver_fails_at_holds_up_no_other(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "PAUSES_S", (0.05,))
+    monkeypatch.setattr(delivery, "LOOK_S", 0.1)
+    async with running_platform("EMSP:DE:ABC") as platform:
+        await told.partner(platform)
+        platform.faults.add(Fault("error_500", module="tariffs"))
+        await told.change("tariffs", {"country_code": "NL", "party_id": "OWN", "id": "BAD", "currency": "EUR"}, platform)
+        async with told.delivering():
+            await told.until(lambda: platform.requests("tariffs", "PUT"))
+            await told.change("locations", _location("good"), platform)
+            await told.until(lambda: platform.find("locations", "LOC-1"))
+            with trio.fail_after(5):
+                while await told.waiting() != 1:
+                    await trio.sleep(0.02)
+            platform.faults.clear()
+            await told.until_none_waits()
