@@ -9,6 +9,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # the Rust code binds to this interpreter, in `cargo` calls as in maturin's
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
+# each of the many processes of a run and of the tests would compile all modules anew
+export PYTHONDONTWRITEBYTECODE :=
 
 NATIVE_SOURCES := $(wildcard Cargo.toml Cargo.lock rust-toolchain.toml) \
 	$(shell find native -name target -prune -o \( -name '*.rs' -o -name '*.toml' \) -print 2>/dev/null)

@@ -32,8 +32,9 @@ _pauses = {str(generation): metrics.GC_PAUSE_SECONDS.labels(str(generation)).obs
 
 @contextmanager
 def collector_settings(monotonic: Callable[[], float]) -> Iterator[None]:
-    """High thresholds and the pause metric, while the gateway runs."""
+    """High thresholds and the pause metric, while the gateway runs. What was frozen before stays so."""
     before = gc.get_threshold()
+    thaw = not gc.get_freeze_count()
     started = 0.0
 
     def watch(phase: str, info: dict[str, int]) -> None:
@@ -52,7 +53,8 @@ def collector_settings(monotonic: Callable[[], float]) -> Iterator[None]:
     finally:
         gc.callbacks.remove(watch)
         gc.set_threshold(*before)
-        gc.unfreeze()
+        if thaw:
+            gc.unfreeze()
 
 
 async def collect_young() -> None:

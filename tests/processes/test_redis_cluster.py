@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -10,7 +11,6 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.e2e.running import free_port
 from tests.processes.charging import charging, command, differences, holders
 from tests.processes.conftest import Shared
 from tests.processes.installation import Redis, Server, running, until
@@ -18,13 +18,21 @@ from tests.processes.installation import Redis, Server, running, until
 pytestmark = pytest.mark.slow
 
 SLOTS = 16384
-_HIGHEST_PORT = 55_535  # the nodes talk to each other on this port plus 10,000
+_BETWEEN_NODES = 10_000
+"""Nodes talk to each other on their port plus this."""
 
 
 def _port() -> int:
-    while (port := free_port()) > _HIGHEST_PORT:
-        pass  # asked again: the kernel gives another one
-    return port
+    """One of which both are free, and below those that the kernel gives to others."""
+    while True:
+        port = 10_000 + int.from_bytes(os.urandom(2)) % 12_000
+        try:
+            for one in (port, port + _BETWEEN_NODES):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", one))
+        except OSError:
+            continue
+        return port
 
 
 def _ask(node: Redis, *words: object) -> str:

@@ -85,7 +85,7 @@ def without_results(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_another_process_goes_on(without_results: None, street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command_results, "LEASE", timedelta(seconds=0.4))
+    monkeypatch.setattr(command_results, "LEASE", timedelta(seconds=1.5))
     monkeypatch.setattr(command_results, "LOOK_EVERY_S", 0.1)
     monkeypatch.setattr(command_results, "RENEW_S", 0.1)
     platform = await street.connected("EMSP:DE:ABC")
@@ -112,16 +112,20 @@ async def test_another_process_goes_on(without_results: None, street: Street, mo
                 task_status.started(scope)
                 await command_results.CommandResults(part.ocpi).run()
 
+    async def posted() -> Any:
+        return [row for row in await street.commands(command="START_SESSION") if row["status"] == "done"]
+
     async with trio.open_nursery() as nursery:
         # one posts the first result, and dies while a station thinks about the reservation
         first: trio.CancelScope = await nursery.start(work)
         await platform.wait(lambda: platform.results[keys["START_SESSION"]])
+        await street.until(posted, "the first result is noted as posted")
         await other.ordered("ReserveNow")
         first.cancel()
         # two more at once; the station answers the order that was given already
         for _ in range(2):
             await nursery.start(work)
-        await trio.sleep(0.6)
+        await trio.sleep(2)  # the lease of the dead has ended
         assert platform.results[keys["RESERVE_NOW"]] == []
         await other.behind.send([3, other.unanswered["ReserveNow"], {"status": "Accepted"}])
         await platform.wait(lambda: platform.results[keys["RESERVE_NOW"]])

@@ -30,11 +30,12 @@ class Cycle:
 
 @pytest.fixture(autouse=True)
 def collector() -> Iterator[None]:
-    """The collector's settings and frozen objects as they were."""
+    """Nothing is frozen before; afterwards all is, as in every other test."""
     gc.unfreeze()
     gc.collect()
     yield
-    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 class Connections:
@@ -89,6 +90,14 @@ async def test_the_settings_are_those_of_before_afterwards() -> None:
         assert gc.get_threshold()[0] > before[0]
         assert gc.get_freeze_count()
     assert (gc.get_threshold(), gc.callbacks, gc.get_freeze_count()) == (before, watchers, 0)
+
+
+async def test_what_others_froze_stays_frozen() -> None:
+    gc.freeze()
+    frozen = gc.get_freeze_count()
+    with collector_settings(trio.current_time):
+        pass
+    assert gc.get_freeze_count() >= frozen
 
 
 async def test_frozen_once_a_crowd_has_come_and_it_is_quiet(connections: Connections, autojump_clock: MockClock) -> None:
