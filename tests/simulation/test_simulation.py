@@ -12,7 +12,7 @@ from tests.simulation.mutants import MUTANTS
 from tests.simulation.runs import play
 
 CHUNK = 20
-CHUNKS = int(os.environ.get("CSMS_SIMULATION_CHUNKS", "7"))
+CHUNKS = int(os.environ.get("CSMS_SIMULATION_CHUNKS", "5"))
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
