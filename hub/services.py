@@ -19,6 +19,7 @@ from csms.payments.service import PaymentService
 from csms.qr_tokens import QrCodes
 from csms.quarantine import QuarantineService
 from csms.reservations.service import ReservationService
+from csms.roaming.invoices import Invoicing
 from csms.secret import (
     API_KEY_HASH,
     CURSOR_SIGNING,
@@ -115,6 +116,7 @@ class Hub:
         self.statements = StatementService(services.store.hub, services.clock, services.ids)
         self.commands = CommandService(services.store.hub, services.bus, services.clock, services.ids)
         self.reservations = ReservationService(services.store.hub, self.commands, services.clock, services.ids)
+        self.invoicing = Invoicing(services.store.hub, services.bus, services.clock, services.ids)
         self.payments = PaymentService(
             services.store.hub,
             self.commands,

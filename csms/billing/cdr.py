@@ -86,6 +86,8 @@ class Cdr(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A charge detail record. Volumes in kWh and hours; amounts in `currency` with four decimals, as the engine gives them.
     `amount_due` is `total_cost` in the smallest unit of the currency: what is invoiced.
 
+    One of a reservation that nobody came for has its `reservation_id` and none of a session.
+
     In a credit CDR `credit_reference_id` is the id of the CDR that is taken back, and `total_cost`, `amount_due` and `taxes` are
     negative; all else is as it was. `signed_values` are those of its begin and its end, and as many in between as
     there is room for. `lines` explain every amount (csms.pricing.cost.Line).
@@ -93,8 +95,9 @@ class Cdr(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     id: str
     number: int
-    session_id: UUID
-    transaction_id: str
+    session_id: UUID | None = None
+    transaction_id: str | None = None
+    reservation_id: int | None = None
     start_date_time: datetime
     end_date_time: datetime
     cdr_token: CdrToken | None
@@ -139,14 +142,15 @@ class Basis(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """What a CDR tells of a session beside its cost, as it is when the CDR is made."""
+    """What a CDR tells of a session, or of an unused reservation, beside its cost, as it is when the CDR is made."""
 
-    session_id: UUID
-    transaction_id: str
     token: CdrToken | None
     location: CdrLocation
-    auth_method: AuthMethod
-    stop_reason: str | None
+    session_id: UUID | None = None
+    transaction_id: str | None = None
+    reservation_id: int | None = None
+    auth_method: AuthMethod = "COMMAND"
+    stop_reason: str | None = None
     signed_values: list[SignedValue] = []
 
 
@@ -161,12 +165,13 @@ def select_signed(values: Sequence[SignedValue]) -> list[SignedValue]:
 
 
 def make_cdr(cdr_id: str, number: int, snapshot: Snapshot, tariff: Tariff, tariff_version: int, cost: Cost) -> Cdr:
-    """The CDR of a priced session."""
+    """The CDR of what was priced."""
     return Cdr(
         id=cdr_id,
         number=number,
         session_id=snapshot.session_id,
         transaction_id=snapshot.transaction_id,
+        reservation_id=snapshot.reservation_id,
         start_date_time=cost.start_date_time,
         end_date_time=cost.end_date_time,
         cdr_token=snapshot.token,

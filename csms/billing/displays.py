@@ -77,12 +77,14 @@ class CostDisplays:
         if priced.displays_cost and priced.changed and priced.amount is not None:
             await self._send(tenant_id, priced.charge_point_id, running_cost(priced), priced.session_id)
 
-    async def tell_final(self, tenant_id: int, cdr: Cdr) -> None:
+    async def tell_final(self, tenant_id: int, session_id: UUID, cdr: Cdr) -> None:
         """Send the final cost to a 1.6 station; a 2.x one got it in the answer to its last event."""
-        identity = cdr.cdr_location.charge_point_id
-        display = await self._database.tenant_unit(tenant_id, lambda conn: queries.display_of(conn, tenant_id, cdr.session_id))
-        if display is not None and display.displays_cost and display.ocpp_version == "ocpp1.6" and not cdr.credit:
-            await self._send(tenant_id, identity, final_cost(cdr), cdr.session_id)
+        identity, transaction_id = cdr.cdr_location.charge_point_id, cdr.transaction_id
+        if cdr.credit or transaction_id is None:
+            return
+        display = await self._database.tenant_unit(tenant_id, lambda conn: queries.display_of(conn, tenant_id, session_id))
+        if display is not None and display.displays_cost and display.ocpp_version == "ocpp1.6":
+            await self._send(tenant_id, identity, final_cost(cdr, transaction_id), session_id)
 
     async def _send(self, tenant_id: int, identity: str, order: RawOrder, session_id: UUID) -> None:
         try:
@@ -107,12 +109,12 @@ def running_cost(priced: Priced) -> RawOrder:
     return _transfer("RunningCost", data)
 
 
-def final_cost(cdr: Cdr) -> RawOrder:
+def final_cost(cdr: Cdr, transaction_id: str) -> RawOrder:
     """The message with the cost of an ended session of OCPP 1.6."""
     due = cdr.amount_due
     amount = due.excl_vat if due.incl_vat is None else due.incl_vat
     text = f"{amount} {cdr.currency}, {to_minor_unit(cdr.total_energy, 'EUR')} kWh"
-    return _transfer("FinalCost", {"transactionId": int(cdr.transaction_id), "cost": amount, "priceText": text})
+    return _transfer("FinalCost", {"transactionId": int(transaction_id), "cost": amount, "priceText": text})
 
 
 def _transfer(message_id: str, data: dict[str, int | str | Decimal | Any]) -> RawOrder:

@@ -14,8 +14,9 @@ import msgspec
 import structlog
 import trio
 
-from csms.billing.cdr import Basis, Cdr, CdrToken, Hold, Snapshot, credit, make_cdr, money, same_bill, select_signed
+from csms.billing.cdr import Basis, Cdr, Hold, Snapshot, credit, make_cdr, same_bill, select_signed
 from csms.billing.pricers import Pricers
+from csms.billing.records import find_token, store
 from csms.billing.session_usage import to_usage
 from csms.clock import Clock, Ids
 from csms.domain.session_flags import DOUBTS
@@ -27,9 +28,7 @@ from csms.store.queries import cdrs as cdr_queries
 from csms.store.queries import session_costs as cost_queries
 from csms.store.queries import session_usage as usage_queries
 from csms.store.queries.cdrs import BilledSession
-from csms.store.queries.events import insert_event
 from csms.store.queries.signed_values import signed_values
-from csms.store.queries.token_limits import token_facts
 from csms.tariffs.service import choose_for_session, has_assignments, load_series_of, version_of_session
 
 log = structlog.get_logger()
@@ -165,10 +164,16 @@ class FinalBilling:
         basis = Basis(found.usage.start, found.usage.end, found.usage.time_zone, found.series, found.usage.reservation)
         for cdr in made:
             revision += 1
-            await cdr_queries.insert_cdr(
-                conn, tenant_id, cdr, revision=revision, station_id=found.station_id, group_id=found.group_id, basis=basis
+            await store(
+                conn,
+                tenant_id,
+                cdr,
+                revision=revision,
+                station_id=found.station_id,
+                group_id=found.group_id,
+                basis=basis,
+                now=self._clock.now(),
             )
-            await self._publish(conn, tenant_id, cdr)
         await cost_queries.save_final(
             conn,
             tenant_id,
@@ -180,30 +185,6 @@ class FinalBilling:
             held=None,
         )
         return made
-
-    async def _publish(self, conn: Connection, tenant_id: int, cdr: Cdr) -> None:
-        due = cdr.amount_due
-        await insert_event(
-            conn,
-            tenant_id,
-            "cdr.created",
-            encode(
-                {
-                    "cdr_id": cdr.id,
-                    "number": cdr.number,
-                    "session_id": cdr.session_id,
-                    "transaction_id": cdr.transaction_id,
-                    "credit": cdr.credit,
-                    "credit_reference_id": cdr.credit_reference_id,
-                    "energy_kwh": cdr.total_energy,
-                    "cost_excl_vat": money(due.excl_vat, cdr.currency),
-                    "cost_incl_vat": None if due.incl_vat is None else money(due.incl_vat, cdr.currency),
-                }
-            ),
-            charge_point_id=cdr.cdr_location.charge_point_id,
-            session_id=cdr.session_id,
-            occurred_at=self._clock.now(),
-        )
 
 
 async def price(pricer: Pricer, usage: Usage) -> Cost:
@@ -225,7 +206,7 @@ async def _gather(
     usage = to_usage(span, readings, states)
     stored = await version_of_session(conn, tenant_id, tariff_id, version, usage.end)
     series = await load_series_of(conn, tenant_id, stored.tariff, usage.start, usage.end)
-    token, group_id = await _token(conn, tenant_id, session)
+    token, group_id = await find_token(conn, tenant_id, session.id_token, session.id_token_type)
     snapshot = Snapshot(
         session_id=session_id,
         transaction_id=session.transaction_id,
@@ -238,27 +219,6 @@ async def _gather(
     return Priceable(
         snapshot, session.station_id, group_id, session.updated_at, choice, stored.version, stored.tariff, series, usage
     )
-
-
-async def _token(conn: Connection, tenant_id: int, session: BilledSession) -> tuple[CdrToken | None, UUID | None]:
-    if session.id_token is None:
-        return None, None
-    facts = await token_facts(conn, tenant_id, session.id_token, session.id_token_type)
-    if facts is None:
-        return CdrToken(session.id_token, session.id_token_type), None
-    parent = facts.parent
-    groups = facts.group_ids or (() if parent is None else parent.group_ids)
-    token = CdrToken(
-        session.id_token,
-        session.id_token_type,
-        facts.kind,
-        facts.contract_id or (None if parent is None else parent.contract_id),
-        facts.issuer or (None if parent is None else parent.issuer),
-        facts.user_type or (None if parent is None else parent.user_type),
-        None if parent is None else parent.id_token,
-        *(facts.owner or (None if parent is None else parent.owner) or (None, None)),
-    )
-    return token, groups[0] if groups else None
 
 
 async def _ensure_row(conn: Connection, tenant_id: int, session_id: UUID, choice: bytes) -> None:

@@ -11,12 +11,14 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
+import msgspec
 import structlog
 import trio
 
 from csms.billing.displays import BY, CostDisplays
 from csms.billing.final import FinalBilling
 from csms.billing.metrics import FAILED, LOOKED_AT, MADE
+from csms.billing.reservations import ReservationBilling
 from csms.billing.running import AT_ONCE, Priced, RunningCosts
 from csms.billing.start import begin
 from csms.bus import Bus
@@ -32,8 +34,9 @@ from csms.store.queries.events import Event
 log = structlog.get_logger()
 
 STARTED: Final = "session.started"
-TYPES: Final = frozenset({STARTED, "session.ended", "session.corrected", "session.settled"})
-"""The condition of the index outbox_billing (migration 0016)."""
+EXPIRED: Final = "reservation.expired"
+TYPES: Final = frozenset({STARTED, EXPIRED, "session.ended", "session.corrected", "session.settled"})
+"""The condition of the index outbox_billing (migration 0026)."""
 
 FIRST: Final = timedelta(seconds=10)
 """How soon after its start a session is looked at for the first time."""
@@ -63,6 +66,7 @@ class Billing:
         self._first = min(every, FIRST)
         self._running = RunningCosts(store.hub, clock, every)
         self._final = FinalBilling(store.hub, clock, ids)
+        self._reservations = ReservationBilling(store.hub, clock, ids)
         self._questions, self._asked = trio.open_memory_channel[tuple[int, UUID]](1000)
 
     async def run(self) -> None:
@@ -74,15 +78,19 @@ class Billing:
                 nursery.start_soon(self._ask_for_ever)
 
     async def publish(self, events: Sequence[Event]) -> None:
-        """Take events of sessions. Raises SinkUnavailable while the database is away.
+        """Take events of sessions and reservations. Raises SinkUnavailable while the database is away.
 
         What was done of a chunk that was given up, for want of time or of the database, is not done again.
         """
         for event in events:
-            if event.session_id is None or event.event_id in self._done:
+            if event.event_id in self._done:
                 continue
             try:
-                await self._take(await self._tenant_id(event.tenant), event.type, event.session_id)
+                tenant_id = await self._tenant_id(event.tenant)
+                if event.type == EXPIRED:
+                    await self._expire(tenant_id, int(msgspec.json.decode(event.data)["reservation_id"]))
+                elif event.session_id is not None:
+                    await self._take(tenant_id, event.type, event.session_id)
             except StoreUnavailable as error:
                 raise SinkUnavailable(f"the database is away: {error}") from error
             self._done.add(event.event_id)
@@ -103,6 +111,16 @@ class Billing:
             if kind != STARTED:
                 await self._final.give_up(tenant_id, session_id)
 
+    async def _expire(self, tenant_id: int, reservation_id: int) -> None:
+        try:
+            if await self._reservations.bill(tenant_id, reservation_id) is not None:
+                MADE.labels("debit").inc()
+        except StoreUnavailable:
+            raise
+        except Exception:
+            FAILED.inc()
+            log.exception("billing.reservation_failed", tenant_id=tenant_id, reservation_id=reservation_id)
+
     async def _tenant_id(self, slug: str) -> int:
         tenant_id = self._tenant_ids.get(slug)
         if tenant_id is None:
@@ -121,7 +139,7 @@ class Billing:
     async def _end(self, tenant_id: int, session_id: UUID) -> None:
         for cdr in await self._final.bill(tenant_id, session_id):
             MADE.labels("credit" if cdr.credit else "debit").inc()
-            await self._displays.tell_final(tenant_id, cdr)
+            await self._displays.tell_final(tenant_id, session_id, cdr)
 
     async def _look_for_ever(self) -> None:
         while True:

@@ -1,6 +1,6 @@
 """`csms ocpi party`, `hub`, `partner`, `messages`: roaming from the machine itself, also while csms runs.
 
-What is done here is what the API does; a running csms knows it within seconds.
+What is done here is what the API does; a running csms knows it at once where there is Redis, else within seconds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 import trio
 
-from csms.bus.local import LocalBus
+from csms.cli.buses import open_bus
 from csms.cli.database import load_secret, open_database
 from csms.cli.failure import CommandError
 from csms.clock import SystemClock, SystemIds
@@ -27,7 +27,7 @@ from csms.settings import Settings
 from csms.store import Connection, check_schema, open_store
 from csms.store.queries import ocpi_messages, ocpi_parties, ocpi_partners
 from csms.store.queries.auth import find_tenant
-from csms.store.queries.ocpi_messages import LoggedMessage, MessageFilter
+from csms.store.queries.ocpi_messages import Message, MessageFilter
 from csms.store.queries.ocpi_parties import HUB_SLUG, NoHubSlug, PartyTaken
 from csms.store.tenants import refresh_tenants
 from csms.tenants import TenantDirectory
@@ -50,7 +50,7 @@ _LONGEST_TOKEN: Final = 64
 def list_parties(arguments: Namespace) -> int:
     async def work(ocpi: Ocpi, tenant_id: int) -> None:
         for party in await ocpi.store.hub.tenant_unit(tenant_id, lambda conn: ocpi_parties.list_parties(conn, tenant_id)):
-            where = "" if party.on_hub else "  not on the hub"
+            where = ("" if party.on_hub else "  not on the hub") + ("" if party.leaving_since is None else "  leaving")
             print(f"{party.country_code}-{party.party_id}  {party.role:4}  {party.business_details['name']}{where}")
 
     return _run(arguments, work)
@@ -70,9 +70,13 @@ def set_party(arguments: Namespace) -> int:
 def remove_party(arguments: Namespace) -> int:
     async def work(ocpi: Ocpi, tenant_id: int) -> None:
         country_code, party_id = arguments.party
-        if not await administration.remove_party(ocpi, tenant_id, country_code, party_id, arguments.role):
+        if not await administration.remove_party(
+            ocpi, tenant_id, country_code, party_id, arguments.role, at_once=arguments.at_once
+        ):
             raise CommandError(f"{country_code}-{party_id} is no party of {arguments.tenant} as {arguments.role}")
-        _say("the party is removed")
+        left = await ocpi.store.hub.tenant_unit(tenant_id, lambda conn: ocpi_parties.list_parties(conn, tenant_id))
+        leaving = any((one.country_code, one.party_id, one.role) == (country_code, party_id, arguments.role) for one in left)
+        _say("the party is leaving: it is removed when partners know" if leaving else "the party is removed")
 
     return _run(arguments, work)
 
@@ -194,7 +198,7 @@ def messages(arguments: Namespace) -> int:
             found = await ocpi.store.hub.tenant_unit(tenant_id, lambda conn: ocpi_messages.get_message(conn, tenant_id, message_id))
         if found is None:
             raise CommandError(f"there is no message {arguments.message}")
-        print(_line(found))
+        print(_line(found.message))
         for remark in found.remarks:
             print(f"  {remark['field']}: {remark['text']} ({remark['rule']})")
         for name, body in (("request", found.request), ("response", found.response)):
@@ -251,7 +255,7 @@ async def _opened(settings: Settings) -> AsyncGenerator[Ocpi]:
             open_store(
                 database.url, gateway_dsn=settings.database_gateway_url, hub_dsn=settings.database_hub_url, connections=2
             ) as store,
-            LocalBus() as bus,
+            open_bus(settings, ids) as bus,
         ):
             tenants = TenantDirectory(try_out=settings.try_out)
             await refresh_tenants(store.gateway, tenants)
@@ -327,7 +331,7 @@ def _show(partner: Partner) -> None:
         print("something could not be told to it yet")
 
 
-def _line(message: LoggedMessage) -> str:
+def _line(message: Message) -> str:
     way = {"in": "<-", "out": "->", "inside": "=="}[message.direction]
     outcome = f"{message.http_status or '-'}/{message.status_code or '-'}"
     between = f"{message.from_party or '-'} {way} {message.to_party or '-'}"

@@ -60,12 +60,19 @@ def add_commands(ways: Commands, late: Callable[[str], Callable[[argparse.Namesp
     parties = group("party", "as whom a tenant appears to partners", "Parties of a tenant.", _PARTY_EXAMPLE)
     command(parties, "list", "list_parties", "list the parties", "List the parties of a tenant.")
     put = command(parties, "set", "set_party", "make or change a party", "Make a party, or change what partners are told of it.")
-    remove = command(parties, "remove", "remove_party", "do not appear as a party any more", "Remove a party.")
+    remove = command(
+        parties,
+        "remove",
+        "remove_party",
+        "do not appear as a party any more",
+        "Remove a party: when partners know that what it has told them is void, within a day at most.",
+    )
     for parser in (put, remove):
         parser.add_argument("party", type=party, metavar="PARTY", help="country code and party id, such as NL-NOR")
         parser.add_argument("role", choices=("CPO", "EMSP"), help="one that is both is set twice")
     _add_details(put)
     put.add_argument("--not-on-hub", action="store_true", help="it is no party of this installation's hub")
+    remove.add_argument("--at-once", action="store_true", help="do not wait until partners know")
 
     hub = group("hub", "this installation as an OCPI hub", "The installation's own OCPI hub.", _HUB_EXAMPLE)
     command(hub, "show", "show_hub", "who the hub is", "Show who the hub is, and where platforms register.")

@@ -20,8 +20,7 @@ import structlog
 import trio
 
 from csms.accounts import DEFAULT_ADMIN_EMAIL, ensure_first_admin
-from csms.bus import Bus
-from csms.bus.local import LocalBus
+from csms.cli.buses import open_bus
 from csms.cli.database import OpenDatabase, load_secret, open_database, require_database_url, secret_path
 from csms.cli.failure import CommandError
 from csms.cli.fleet import BEYOND_DRAIN_S, GatewayFleet
@@ -199,7 +198,7 @@ async def _open_services(
             hub_dsn=settings.database_hub_url,
             connections=settings.database_connections,
         ) as store,
-        _open_bus(settings, ids, health) as bus,
+        open_bus(settings, ids, health) as bus,
     ):
         poker = Poker(bus)
         yield Services(
@@ -230,18 +229,6 @@ async def _open_services(
             health=health,
             process_id=ids.uuid4(),
         )
-
-
-@asynccontextmanager
-async def _open_bus(settings: Settings, ids: SystemIds, health: HealthRegistry) -> AsyncIterator[Bus]:
-    if settings.redis_url is None:
-        async with LocalBus() as local:
-            yield local
-    else:
-        from csms.bus.redis import RedisBus
-
-        async with RedisBus(settings.redis_url, ids=ids, health=health) as bus:
-            yield bus
 
 
 def _runs(command: Command, services: Services, database: OpenDatabase) -> dict[Part, Run]:

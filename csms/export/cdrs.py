@@ -15,6 +15,8 @@ CDRS: Final = Table(
         Column("credit_reference_id"),
         Column("revision", "integer"),
         Column("session_id"),
+        # of one that nobody came for, in place of a session
+        Column("reservation_id", "integer"),
         Column("transaction_id"),
         Column("start_time", "time"),
         Column("end_time", "time"),

@@ -222,7 +222,10 @@ class ReservationService:
             return _Asked(former.reservation_id, terms, command_id, ())
         chosen, others = choose(station, terms.evse_id, None)
         terms = msgspec.structs.replace(terms, evse_id=chosen)
-        number = await queries.insert_reservation(conn, tenant_id, station.station_id, terms, command_id, requested_by, ocpi)
+        told_as = None if ocpi is None else self._ids.uuid7()
+        number = await queries.insert_reservation(
+            conn, tenant_id, station.station_id, terms, command_id, requested_by, ocpi, told_as
+        )
         return _Asked(number, terms, command_id, others)
 
     async def _next(self, tenant_id: int, identity: str, asked: _Asked, ocpi: OcpiKey | None) -> _Asked:

@@ -17,11 +17,14 @@ import msgspec
 
 from csms.roaming.countries import alpha3
 from csms.roaming.parties import Folded
+from schemas.ocpi221.interfaces import FUNCTIONAL_MODULES
 
 Visibility = Literal["everyone", "listed"]
 
 PLACED: Final = frozenset({"locations"})
 """Modules whose objects are at a place that agreements can name."""
+_NOT_NAMED: Final[Folded] = ("", "")
+"""Stands for every party that no agreement names."""
 
 
 class Agreement(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +65,24 @@ class Scope(msgspec.Struct, frozen=True):
         return self.otherwise
 
     @property
+    def placed(self) -> bool:
+        """Whether it depends on the place at all."""
+        return any(rule.location_ids is not None or rule.countries is not None for rule in self.rules)
+
+    @property
+    def of_countries(self) -> bool:
+        """Whether it depends on the country."""
+        return any(rule.countries is not None for rule in self.rules)
+
+    def decided(self, location_id: str) -> bool | None:
+        """As `allows`, of a location whose country is not known; None: it depends on that."""
+        for rule in self.rules:
+            if rule.location_ids is not None and location_id not in rule.location_ids:
+                continue
+            return rule.allowed if rule.countries is None else None
+        return self.otherwise
+
+    @property
     def nothing(self) -> bool:
         """Whether nothing at all is allowed."""
         for rule in self.rules:
@@ -81,6 +102,16 @@ class Visible(msgspec.Struct, frozen=True):
     involved: frozenset[Folded] | None = None
 
 
+class Relations(msgspec.Struct, frozen=True):
+    """Whether anything at all may pass between a party and others: those that agreements name, and the rest."""
+
+    named: Mapping[Folded, bool]
+    others: bool
+
+    def has(self, other: Folded) -> bool:
+        return self.named.get(other, self.others)
+
+
 class Agreements:
     """The agreements of a tenant, made ready for questions."""
 
@@ -92,7 +123,11 @@ class Agreements:
             for one in agreements
         ]
         self._otherwise = visibility == "everyone"
+        self._by_pair: dict[tuple[Folded | None, Folded | None], list[Agreement]] = {}
+        for one in self._agreements:
+            self._by_pair.setdefault((one.party, one.owner), []).append(one)
         self._scopes: dict[tuple[Folded, Folded | None, str, bool], Scope] = {}
+        self._relations: dict[Folded, Relations] = {}
 
     def scope(self, party: Folded, owner: Folded | None, module: str, *, otherwise: bool | None = None) -> Scope:
         """What `party` may have of `owner` (None: of an owner whom no agreement names). `otherwise`: in place of the tenant's
@@ -116,15 +151,29 @@ class Agreements:
         different = {owner: scope for owner, scope in by_owner.items() if scope != others}
         return Visible(different, others, None if involved is None else frozenset(involved))
 
+    def relations(self, party: Folded) -> Relations:
+        """With whom `party` has anything to do."""
+        found = self._relations.get(party)
+        if found is None:
+            owners = {one.owner for one in self._agreements if one.party in (None, party)}
+            parties = {one.party for one in self._agreements if one.owner in (None, party)}
+            named = {other: self._anything(party, other) for other in owners | parties if other is not None}
+            found = self._relations[party] = Relations(named, self._anything(party, _NOT_NAMED))
+        return found
+
+    def _anything(self, one: Folded, other: Folded) -> bool:
+        return any(
+            not self.scope(party, owner, module).nothing
+            for party, owner in ((one, other), (other, one))
+            for module in FUNCTIONAL_MODULES
+        )
+
     def _compile(self, party: Folded, owner: Folded | None, module: str, otherwise: bool) -> Scope:
         ranks: dict[tuple[bool, bool, bool], list[Agreement]] = {}
-        for one in self._agreements:
-            if (
-                one.party in (None, party)
-                and (one.owner is None or one.owner == owner)
-                and (one.modules is None or module in one.modules)
-            ):
-                ranks.setdefault((one.party is not None, one.owner is not None, one.modules is not None), []).append(one)
+        for pair in dict.fromkeys(((party, owner), (party, None), (None, owner), (None, None))):
+            for one in self._by_pair.get(pair, ()):
+                if one.modules is None or module in one.modules:
+                    ranks.setdefault((one.party is not None, one.owner is not None, one.modules is not None), []).append(one)
         rules: list[Rule] = []
         for rank in sorted(ranks, reverse=True):
             rules += _rules(ranks[rank], placed=module in PLACED)

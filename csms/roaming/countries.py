@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 _CODES: Final = """
 AD AND  AE ARE  AF AFG  AG ATG  AI AIA  AL ALB  AM ARM  AO AGO  AQ ATA  AR ARG  AS ASM  AT AUT  AU AUS  AW ABW
@@ -40,3 +41,9 @@ def alpha2(code: str) -> str | None:
     """The alpha-2 code of a country given by either code, in any case; None: there is no such country."""
     given = code.upper()
     return given if given in _ALPHA3 else _ALPHA2.get(given)
+
+
+def country_of(location: Mapping[str, Any]) -> str:
+    """Where the document of a location says that it is, alpha-3; a code that nobody knows in capitals; empty: nowhere."""
+    value = location.get("country")
+    return (alpha3(value) or value.upper()) if isinstance(value, str) else ""

@@ -44,6 +44,8 @@ SERVING: Final[dict[tuple[str, InterfaceRole], frozenset[Role]]] = {
     ("commands", "SENDER"): frozenset({"EMSP", "NSP", "OTHER"}),
     ("chargingprofiles", "RECEIVER"): frozenset({"CPO", "EMSP"}),
     ("chargingprofiles", "SENDER"): frozenset({"SCSP", "EMSP", "OTHER"}),
+    ("invoicereconciliation", "SENDER"): frozenset({"CPO"}),
+    ("invoicereconciliation", "RECEIVER"): frozenset({"EMSP", "OTHER", "NSP"}),
 }
 """Roles of parties that an interface is asked at."""
 
@@ -59,6 +61,8 @@ class OwnParty(msgspec.Struct, frozen=True):
     business_details: dict[str, Any]
     on_hub: bool
     updated_at: datetime
+    leaving_since: datetime | None = None
+    """Since when it takes back what it has told; then it goes."""
 
     @property
     def party(self) -> Party:

@@ -35,9 +35,16 @@ class PartnerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     ask_unknown_tokens: bool = True
     """17.4: it may be asked about a token whose owner nobody knows."""
     own_role: Literal["CPO", "EMSP"] | None = None
-    """What we are to a platform whose version has one role for each connection (2.1.1); None: the only role that we have."""
+    """What we are to a platform whose version has one role for each connection (2.1.1). None: the only role that we have, or what
+    the partner takes us for when it registers; kept from then on."""
     rotate_days: Annotated[int, Meta(ge=1, le=365)] | None = None
     """C10: our tokens and its are renewed when they are so many days old; None: only when somebody asks for it."""
+    most_objects: Annotated[int, Meta(ge=1, le=100_000_000)] = 500_000
+    """How many of its locations are stored here, as many tariffs, and as many tokens."""
+    most_records: Annotated[int, Meta(ge=1, le=100_000_000)] = 5_000_000
+    """How many of its sessions are stored here, as many CDRs, and as many records of invoices: these are kept."""
+    most_megabytes: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_240
+    """How long all of that may be together."""
 
 
 class PartnerEndpoint(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 
 from csms.roaming.parties import Folded
+from csms.roaming.room import Allowance
 from csms.store.pool import Connection
 from csms.store.queries import ocpi_objects, ocpi_received
 from csms.store.queries.ocpi_objects import NewObject, ObjectKey, StoredObject
@@ -32,6 +33,7 @@ from schemas.ocpi221.sessions import Session
 from schemas.ocpi221.tariffs import Tariff
 from schemas.ocpi221.tokens import Token
 from schemas.ocpi221.writing import encode
+from schemas.ocpi230.invoicereconciliation import InvoiceReconciliationRecord
 
 TYPES: Final[Mapping[str, type[OcpiObject]]] = {
     "locations": Location,
@@ -39,6 +41,7 @@ TYPES: Final[Mapping[str, type[OcpiObject]]] = {
     "cdrs": CDR,
     "tariffs": Tariff,
     "tokens": Token,
+    "invoicereconciliation": InvoiceReconciliationRecord,
 }
 LARGEST_DOCUMENT: Final = 8 * 1024 * 1024
 """Bytes of one object: a location of ten thousand EVSEs."""
@@ -101,11 +104,12 @@ UNKNOWN: Final[Mapping[str, StatusCode]] = {
 
 class Taken(NamedTuple):
     """What became of it. `late`: something newer was there, so nothing was changed (W8). `thing`: what was told, or what a PATCH
-    made of it."""
+    made of it. `whole`: all of the object as it is stored now."""
 
     created: bool
     late: bool
     thing: OcpiObject
+    whole: Document
     remarks: tuple[Remark, ...] = ()
 
 
@@ -122,13 +126,15 @@ def read_put(place: Place, document: Any) -> Reading[Any]:
     return reading
 
 
-def check_storable(document: Any) -> None:
-    """Raises Unreadable for what the database cannot keep or nobody needs: NUL in a text, a document of many megabytes."""
+def check_storable(document: Any) -> int:
+    """The bytes of a document. Raises Unreadable for what the database cannot keep or nobody needs: NUL in a text, a document of
+    many megabytes."""
     encoded = encode(document)
     if len(encoded) > LARGEST_DOCUMENT:
         raise Unreadable("", "B1", f"is larger than {LARGEST_DOCUMENT // 1024} KB")
     if b"\\u0000" in encoded.replace(b"\\\\", b""):
         raise Unreadable("", "B3", "holds a character that no text can have")
+    return len(encoded)
 
 
 def usable_id(text: str) -> bool:
@@ -189,29 +195,34 @@ async def put(
     document: Any,
     reading: Reading[Any] | None,
     *,
-    partner_id: UUID | None = None,
+    allowance: Allowance,
+    new_only: bool = False,
 ) -> Taken:
     """Store what a PUT has brought; `reading` is that of `read_put`. None: a partner that sends only what has changed (Z14), so
-    that it is merged into what is known. Raises Unreadable, NotStored."""
+    that it is merged into what is known. `new_only`: a POST to a client-owned path; the same once more is fine, but it changes
+    nothing. Raises Unreadable, NotStored, NoRoom."""
     if place.evse_uid is not None:
-        return await _put_part(conn, tenant_id, place, document, reading)
+        return await _put_part(conn, tenant_id, place, document, reading, allowance)
     for _ in range(_TRIES):
         stored = await ocpi_objects.get_object(conn, tenant_id, place.key, lock=True)
         if stored is None:
             read_now = reading or read_put(place, document)
-            new = new_object(place.key, document, read_now.value, partner_id)
+            await allowance.take(conn, tenant_id, place.key, check_storable(document), objects=1)
+            new = new_object(place.key, document, read_now.value, allowance.partner_id)
             if await ocpi_received.insert_objects(conn, tenant_id, [new]):
-                return Taken(True, False, read_now.value, read_now.remarks)
+                return Taken(True, False, read_now.value, document, read_now.remarks)
             continue  # somebody else has stored it just now
         _not_ours(stored)
+        if new_only and stored.deleted_at is None and stored.document != document:
+            raise Unreadable("id", "S4", "is that of an object that is known: PUT changes it")
         if reading is None:
             document = _merged(stored.document, document)
-        return await _replace(conn, tenant_id, stored, document, reading or read_put(place, document), partner_id)
+        return await _replace(conn, tenant_id, stored, document, reading or read_put(place, document), allowance)
     raise LookupError("an object came and went at the same time")
 
 
-async def patch(conn: Connection, tenant_id: int, place: Place, change: Any, *, partner_id: UUID | None = None) -> Taken:
-    """Change what is stored by a PATCH (W2 to W4). Raises Unreadable, NotStored."""
+async def patch(conn: Connection, tenant_id: int, place: Place, change: Any, *, allowance: Allowance) -> Taken:
+    """Change what is stored by a PATCH (W2 to W4). Raises Unreadable, NotStored, NoRoom."""
     stored = await ocpi_objects.get_object(conn, tenant_id, place.key, lock=True)
     if stored is None or stored.deleted_at is not None:
         raise place.unknown()
@@ -221,15 +232,15 @@ async def patch(conn: Connection, tenant_id: int, place: Place, change: Any, *, 
         if part is None:
             raise place.unknown()
         merged, reading = patched(place.type, part, change)
-        return await _store_part(conn, tenant_id, place, stored, part, merged, reading)
+        return await _store_part(conn, tenant_id, place, stored, part, merged, reading, allowance)
     if place.module == "sessions":
         change = without_repeated_periods(stored.document, change)
     merged, reading = patched(place.type, stored.document, change)
-    return await _replace(conn, tenant_id, stored, merged, reading, partner_id)
+    return await _replace(conn, tenant_id, stored, merged, reading, allowance)
 
 
 async def delete(conn: Connection, tenant_id: int, place: Place, at: datetime) -> None:
-    """F1: the owner has deleted its tariff. Raises NotStored."""
+    """F1: the owner has deleted its tariff, or the record of an invoice. Raises NotStored."""
     stored = await ocpi_objects.get_object(conn, tenant_id, place.key, lock=True)
     if stored is None or stored.origin != "received" or not await ocpi_objects.mark_deleted(conn, tenant_id, place.key, at):
         raise place.unknown()
@@ -249,23 +260,24 @@ async def _replace(
     stored: StoredObject,
     document: Document,
     reading: Reading[Any],
-    partner_id: UUID | None,
+    allowance: Allowance,
 ) -> Taken:
     thing, remarks = reading
     if is_outdated(told_at(stored.document), thing.last_updated):
         late = Remark("last_updated", "W8", "is before that of what is known: it changes nothing")
-        return Taken(False, True, thing, (*remarks, late))
+        return Taken(False, True, thing, stored.document, (*remarks, late))
     if isinstance(thing, Session) and stored.document.get("status") in _ENDED and stored.document != document:
         remarks = (*remarks, Remark("status", "E4", f"a session that was {stored.document['status']} is changed"))
     if stored.document == document and stored.deleted_at is None:
-        return Taken(False, False, thing, remarks)
-    if stored.document is not document:
-        check_storable(document)
-    created = await ocpi_objects.put_object(conn, tenant_id, new_object(stored.key, document, thing, partner_id))
-    return Taken(created, False, thing, remarks)
+        return Taken(False, False, thing, document, remarks)
+    await allowance.take(conn, tenant_id, stored.key, check_storable(document) - stored.size)
+    created = await ocpi_objects.put_object(conn, tenant_id, new_object(stored.key, document, thing, allowance.partner_id))
+    return Taken(created, False, thing, document, remarks)
 
 
-async def _put_part(conn: Connection, tenant_id: int, place: Place, document: Any, reading: Reading[Any] | None) -> Taken:
+async def _put_part(
+    conn: Connection, tenant_id: int, place: Place, document: Any, reading: Reading[Any] | None, allowance: Allowance
+) -> Taken:
     stored = await ocpi_objects.get_object(conn, tenant_id, place.key, lock=True)
     if stored is None:
         raise place.unknown()  # L3
@@ -275,7 +287,7 @@ async def _put_part(conn: Connection, tenant_id: int, place: Place, document: An
         if known is not None:
             document = _merged(known, document)
         reading = read_put(place, document)
-    return await _store_part(conn, tenant_id, place, stored, known, document, reading)
+    return await _store_part(conn, tenant_id, place, stored, known, document, reading, allowance)
 
 
 async def _store_part(
@@ -286,13 +298,15 @@ async def _store_part(
     known: Document | None,
     part: Document,
     reading: Reading[Any],
+    allowance: Allowance,
 ) -> Taken:
     """L4: the parents are as new as the part."""
     thing, remarks = reading
     if known is not None and is_outdated(told_at(known), thing.last_updated):
-        return Taken(False, True, thing, (*remarks, Remark("last_updated", "W8", "is before that of what is known")))
+        late = Remark("last_updated", "W8", "is before that of what is known")
+        return Taken(False, True, thing, stored.document, (*remarks, late))
     if known == part:
-        return Taken(False, False, thing, remarks)
+        return Taken(False, False, thing, stored.document, remarks)
     location: Document | None
     if place.connector_id is None:
         location = with_evse(stored.document, part)
@@ -302,7 +316,7 @@ async def _store_part(
         raise place.unknown()  # L3: no such EVSE
     if known is None and any(len(children) > MOST_ITEMS for children in _children(location, place.evse_uid)):
         raise Unreadable("", "B1", f"is one more than {MOST_ITEMS}")
-    check_storable(location)
+    await allowance.take(conn, tenant_id, stored.key, check_storable(location) - stored.size)
     new = NewObject(
         key=stored.key,
         origin="received",
@@ -311,7 +325,7 @@ async def _store_part(
         partner_id=stored.partner_id,
     )
     await ocpi_objects.put_object(conn, tenant_id, new)
-    return Taken(known is None, False, thing, remarks)
+    return Taken(known is None, False, thing, location, remarks)
 
 
 def told_at(document: Document) -> datetime:

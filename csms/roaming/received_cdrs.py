@@ -8,14 +8,14 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
-from uuid import UUID
 
 from csms.pricing import BadUsage, Pricer, Tariff, Usage
 from csms.pricing.tariff import Price
 from csms.pricing.tariff_check import BadTariff, read_tariff
 from csms.pricing.usage import EnergyReading, Momentary, ParkingChange, Reservation
 from csms.roaming.parties import Folded
-from csms.roaming.received import new_object
+from csms.roaming.received import check_storable, new_object
+from csms.roaming.room import Allowance
 from csms.store.pool import Connection
 from csms.store.queries import ocpi_objects, ocpi_received
 from csms.store.queries import ocpi_received_cdrs as queries
@@ -55,18 +55,19 @@ def check(key: ObjectKey, given: Document, reading: Reading[CDR], time_zone: str
 
 
 async def book(
-    conn: Connection, tenant_id: int, checked: Checked, own: Collection[Folded], partner_id: UUID | None = None
+    conn: Connection, tenant_id: int, checked: Checked, own: Collection[Folded], allowance: Allowance
 ) -> tuple[bool, BookedCdr | None]:
     """Store it with what is doubtful about it; gives whether it is new. `own`: the tenant's eMSP parties.
 
-    A CDR never changes (D2): the same once more is fine; another one with its id raises Unreadable (2001).
+    A CDR never changes (D2): the same once more is fine; another one with its id raises Unreadable (2001). Raises NoRoom.
     """
-    new = new_object(checked.key, checked.document, checked.cdr, partner_id)
+    new = new_object(checked.key, checked.document, checked.cdr, allowance.partner_id)
     if not await ocpi_received.insert_objects(conn, tenant_id, [new]):
         stored = await ocpi_objects.get_object(conn, tenant_id, checked.key)
         if stored is None or stored.origin == "own" or not is_repetition(read(CDR, stored.document).value, checked.cdr):
             raise Unreadable("id", "D2", "is that of another CDR, which never changes")
         return False, None
+    await allowance.take(conn, tenant_id, checked.key, check_storable(checked.document), objects=1)
     known = await queries.load_known(conn, tenant_id, checked.key, checked.cdr)
     booked = entry(checked, known, own)
     await queries.insert_cdr(conn, tenant_id, booked)

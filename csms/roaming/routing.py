@@ -29,7 +29,6 @@ PRESENT: Final[frozenset[Status]] = frozenset({"CONNECTED", "OFFLINE"})
 RESPONSE_URL: Final = "response_url"
 
 _WRITES: Final[frozenset[Method]] = frozenset({"POST", "PUT", "PATCH"})
-_OWNED: Final = frozenset({"cdrs", "locations", "sessions", "tariffs", "tokens"})
 _NOBODY: Final[frozenset[Role]] = frozenset()
 
 
@@ -69,7 +68,7 @@ class RoutedMessage(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def owner(self) -> Party | None:
         """Whose object it is about, as the path of a Receiver interface has it, or the body of a new CDR (W5)."""
-        if self.role != "RECEIVER" or self.module not in _OWNED:
+        if self.role != "RECEIVER" or self.module not in OBJECT_MODULES:
             return None
         if self.module == "cdrs":
             return named_party(self.body) if self.method == "POST" else None
@@ -113,6 +112,20 @@ def owner_and_party(module: str, role: InterfaceRole | None, sender: Folded, rec
     """
     asked = (role == "SENDER") == (module in OBJECT_MODULES)
     return (receiver, sender) if asked else (sender, receiver)
+
+
+def location_of(message: RoutedMessage) -> str | None:
+    """The id of the location that a message is about, as it is spelled there; None: it is about none. Whoever looks at what it has
+    told itself learns nothing by that."""
+    found: Any = None
+    match message.module, message.role, message.method:
+        case "locations", "RECEIVER", "PUT" | "PATCH":
+            found = message.segments[2] if len(message.segments) > 2 else None
+        case "locations", "SENDER", "GET":
+            found = message.segments[0] if message.segments else None
+        case "commands", "RECEIVER", "POST":
+            found = message.body.get("location_id") if isinstance(message.body, Mapping) else None
+    return found if isinstance(found, str) else None
 
 
 class Member(msgspec.Struct, frozen=True):

@@ -111,10 +111,15 @@ class Vouching(msgspec.Struct, frozen=True):
 
 class SessionSource(msgspec.Struct, frozen=True, kw_only=True):
     """A session of another party's token. `periods`: of its running cost, or of its CDR; None: it has no price. `currency`: the
-    tenant's where no tariff was chosen."""
+    tenant's where no tariff was chosen. `told_as`: its id for partners (csms.store.queries.ocpi_session_ids).
+
+    A partner's reservation that no session goes on with is one too: `reserved` while it stands, then `lapsed`; `session_id` is
+    then `told_as`, and without an `evse_uid` its station has the choice.
+    """
 
     session_id: UUID
-    status: Literal["active", "completed", "incomplete"]
+    told_as: UUID
+    status: Literal["active", "completed", "incomplete", "reserved", "lapsed"]
     created_at: datetime
     start_time: datetime | None
     stop_time: datetime | None
@@ -133,12 +138,18 @@ class SessionSource(msgspec.Struct, frozen=True, kw_only=True):
     vouching: Vouching | None
 
     @property
+    def keeps_place(self) -> bool:
+        """It is, or was, a reservation alone."""
+        return self.status in ("reserved", "lapsed")
+
+    @property
     def started_at(self) -> datetime:
+        """E3: of a reservation when it was made."""
         return self.start_time or self.created_at
 
     @property
     def ended_at(self) -> datetime | None:
         """None while it runs; never before its start, whatever the station's clock said."""
-        if self.status == "active":
+        if self.status in ("active", "reserved"):
             return None
         return max(self.stop_time or self.last_meter_time or self.started_at, self.started_at)

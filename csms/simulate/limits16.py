@@ -7,10 +7,11 @@ from decimal import Decimal
 from typing import Final
 
 from csms.simulate.dialect import Orders
-from csms.simulate.profiles import MOST_PERIODS, MOST_STACK_LEVEL, Period, Profile, Purpose
+from csms.simulate.limits import profile_of
+from csms.simulate.profiles import MOST_PERIODS, MOST_STACK_LEVEL, Profile, Purpose
 from csms.simulate.serving import Command, Reply, command
-from csms.simulate.timeline import read_time, wire_time
-from schemas.ocpp16.datatypes import ChargingProfile, ChargingSchedule, ChargingSchedulePeriod
+from csms.simulate.timeline import wire_time
+from schemas.ocpp16.datatypes import ChargingSchedule, ChargingSchedulePeriod
 from schemas.ocpp16.smart_charging import (
     ClearChargingProfileRequest,
     ClearChargingProfileResponse,
@@ -20,18 +21,17 @@ from schemas.ocpp16.smart_charging import (
     SetChargingProfileResponse,
 )
 
-PURPOSES: Final[dict[str, Purpose]] = {
+_PURPOSES: Final[dict[str, Purpose]] = {
     "ChargePointMaxProfile": "max",
     "TxDefaultProfile": "default",
     "TxProfile": "transaction",
 }
-CYCLES: Final = {"Daily": 86_400, "Weekly": 604_800}
 
 
 def _set(orders: Orders, request: SetChargingProfileRequest) -> Reply:
     rejected = SetChargingProfileResponse(status="Rejected")
     told = request.cs_charging_profiles
-    purpose = PURPOSES[told.charging_profile_purpose]
+    purpose = _PURPOSES[told.charging_profile_purpose]
     connector, running = request.connector_id, orders.transaction_at(request.connector_id)
     if connector and connector not in orders.evse_ids():
         return rejected, None
@@ -42,30 +42,11 @@ def _set(orders: Orders, request: SetChargingProfileRequest) -> Reply:
     if told.stack_level > MOST_STACK_LEVEL or len(told.charging_schedule.charging_schedule_period) > MOST_PERIODS:
         return rejected, None
     transaction = running.reference if running is not None and purpose == "transaction" else None
-    profile = _profile(told, connector, purpose, transaction)
+    profile = profile_of(told.charging_profile_id, connector, purpose, told, told.charging_schedule, transaction)
     if not orders.profiles.has_room(profile):
         return rejected, None
     orders.profiles.put(profile)
     return SetChargingProfileResponse(status="Accepted"), orders.limits_changed
-
-
-def _profile(told: ChargingProfile, evse_id: int, purpose: Purpose, transaction: str | None) -> Profile:
-    schedule = told.charging_schedule
-    absolute = told.charging_profile_kind != "Relative" and schedule.start_schedule is not None
-    return Profile(
-        told.charging_profile_id,
-        evse_id,
-        purpose,
-        told.stack_level,
-        schedule.charging_rate_unit,
-        tuple(Period(p.start_period, float(p.limit), p.number_phases or 3) for p in schedule.charging_schedule_period),
-        transaction=transaction,
-        start=read_time(schedule.start_schedule) if absolute and schedule.start_schedule else None,
-        duration=schedule.duration,
-        recurs=CYCLES.get(told.recurrency_kind or "") if told.charging_profile_kind == "Recurring" else None,
-        valid_from=None if told.valid_from is None else read_time(told.valid_from),
-        valid_to=None if told.valid_to is None else read_time(told.valid_to),
-    )
 
 
 def _clear(orders: Orders, request: ClearChargingProfileRequest) -> Reply:
@@ -75,7 +56,7 @@ def _clear(orders: Orders, request: ClearChargingProfileRequest) -> Reply:
         purpose = request.charging_profile_purpose
         return (
             request.connector_id in (None, profile.evse_id)
-            and (purpose is None or PURPOSES[purpose] == profile.purpose)
+            and (purpose is None or _PURPOSES[purpose] == profile.purpose)
             and request.stack_level in (None, profile.stack_level)
         )
 

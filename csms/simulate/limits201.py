@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import Final
 
 from csms.simulate.dialect import Orders
-from csms.simulate.limits16 import CYCLES
-from csms.simulate.profiles import MOST_PERIODS, MOST_STACK_LEVEL, Period, Profile, Purpose
+from csms.simulate.limits import profile_of
+from csms.simulate.profiles import MOST_PERIODS, MOST_STACK_LEVEL, Profile, Purpose
 from csms.simulate.serving import Command, Reply, command
-from csms.simulate.timeline import read_time, wire_time
+from csms.simulate.timeline import wire_time
 from schemas.ocpp201.datatypes import (
     ChargingProfileType,
     ChargingSchedulePeriodType,
@@ -38,7 +38,8 @@ def _set(orders: Orders, request: SetChargingProfileRequest) -> Reply:
     why = _fault(orders, request.evse_id, told)
     if why is not None:
         return _refused(why)
-    profile = _profile(told, request.evse_id)
+    purpose = _PURPOSES[told.charging_profile_purpose]
+    profile = profile_of(told.id, request.evse_id, purpose, told, told.charging_schedule[0], told.transaction_id)
     if orders.profiles.twin(profile) is not None:
         return _refused("DuplicateProfile")
     if not orders.profiles.has_room(profile):
@@ -68,24 +69,6 @@ def _fault(orders: Orders, evse_id: int, told: ChargingProfileType) -> str | Non
     if relative != (schedule.start_schedule is None) or len(schedule.charging_schedule_period) > MOST_PERIODS:
         return "InvalidSchedule"
     return None
-
-
-def _profile(told: ChargingProfileType, evse_id: int) -> Profile:
-    schedule = told.charging_schedule[0]
-    return Profile(
-        told.id,
-        evse_id,
-        _PURPOSES[told.charging_profile_purpose],
-        told.stack_level,
-        schedule.charging_rate_unit,
-        tuple(Period(p.start_period, float(p.limit), p.number_phases or 3) for p in schedule.charging_schedule_period),
-        transaction=told.transaction_id,
-        start=None if schedule.start_schedule is None else read_time(schedule.start_schedule),
-        duration=schedule.duration,
-        recurs=CYCLES.get(told.recurrency_kind or "") if told.charging_profile_kind == "Recurring" else None,
-        valid_from=None if told.valid_from is None else read_time(told.valid_from),
-        valid_to=None if told.valid_to is None else read_time(told.valid_to),
-    )
 
 
 def _clear(orders: Orders, request: ClearChargingProfileRequest) -> Reply:

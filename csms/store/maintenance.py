@@ -56,6 +56,10 @@ OCPI_COMMANDS_KEPT_DAYS: Final = 90
 """How long a command over OCPI is kept after it ended."""
 ROUTES_KEPT_DAYS: Final = 90
 """How long our OCPI hub knows between whom a session or reservation has passed, after it did for the last time."""
+RESERVATION_NUMBERS_KEPT_DAYS: Final = 90
+"""How long a reservation has its number towards a partner with OCPI 2.1.1, after it was sent there for the last time."""
+SHOWN_TOKENS_KEPT_DAYS: Final = 90
+"""How long it is known which token a partner with OCPI 2.1.1 was shown: as long as it may tell of its session."""
 RESERVATIONS_KEPT_DAYS: Final = 400
 """How long a reservation is kept after it ended."""
 USED_TOKENS_KEPT_DAYS: Final = 400
@@ -222,6 +226,8 @@ async def _prune(conn: Connection) -> bool:
         (prune_ocpi_commands, OCPI_COMMANDS_KEPT_DAYS),
         (prune_ocpi_authorizations, USED_TOKENS_KEPT_DAYS),
         (prune_routes, ROUTES_KEPT_DAYS),
+        (prune_reservation_numbers, RESERVATION_NUMBERS_KEPT_DAYS),
+        (prune_shown_tokens, SHOWN_TOKENS_KEPT_DAYS),
     ):
         while not pace.over:
             began = clock()
@@ -295,9 +301,15 @@ async def prune_ocpi_authorizations(conn: Connection, days: int) -> int:
 
 
 async def prune_reservations(conn: Connection, days: int) -> int:
-    """Delete reservations that ended so long ago, at most one chunk; gives their number."""
+    """Delete reservations that ended so long ago, at most one chunk; gives their number. Those that partners were told of stay with
+    their sessions, which may have their ids."""
     return await _delete(
-        conn, "reservations", "updated_at < now() - make_interval(days => $1) AND status NOT IN ('requested', 'active')", days
+        conn,
+        "reservations",
+        "updated_at < now() - make_interval(days => $1) AND status NOT IN ('requested', 'active') "
+        "AND (ocpi_session_id IS NULL OR NOT EXISTS (SELECT FROM sessions x WHERE x.tenant_id = reservations.tenant_id "
+        "AND x.session_id = reservations.session_id))",
+        days,
     )
 
 
@@ -309,6 +321,16 @@ async def prune_relays(conn: Connection, days: int) -> int:
 async def prune_routes(conn: Connection, days: int) -> int:
     """Delete what the OCPI hub knows of sessions and reservations not seen for so long, at most one chunk; gives their number."""
     return await _delete(conn, "ocpi_routes", "seen_at < now() - make_interval(days => $1)", days)
+
+
+async def prune_reservation_numbers(conn: Connection, days: int) -> int:
+    """Delete numbers of reservations not sent for so long, at most one chunk; gives their number."""
+    return await _delete(conn, "ocpi_reservation_numbers", "seen_at < now() - make_interval(days => $1)", days)
+
+
+async def prune_shown_tokens(conn: Connection, days: int) -> int:
+    """Delete tokens not shown for so long, at most one chunk; gives their number."""
+    return await _delete(conn, "ocpi_shown_tokens", "seen_at < now() - make_interval(days => $1)", days)
 
 
 async def _delete(conn: Connection, table: str, condition: str, days: int) -> int:

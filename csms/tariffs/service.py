@@ -12,7 +12,7 @@ from csms.store.pool import Connection
 from csms.store.queries import price_series as series_queries
 from csms.store.queries import tariff_assignments as queries
 from csms.store.queries import tariffs as tariff_queries
-from csms.store.queries.tariff_assignments import Assignment
+from csms.store.queries.tariff_assignments import Assignment, StartedSession
 from csms.store.queries.tariffs import OnChange
 from csms.store.queries.token_limits import token_facts
 from csms.tariffs.choice import MOST_LISTED, Candidate, Choice, Facts, NearGroup, choose
@@ -45,6 +45,11 @@ async def choose_for_session(conn: Connection, tenant_id: int, session_id: UUID)
     session = await queries.started_session(conn, tenant_id, session_id)
     if session is None:
         raise LookupError(f"no session {session_id}")
+    return await choose_from(conn, tenant_id, session)
+
+
+async def choose_from(conn: Connection, tenant_id: int, session: StartedSession) -> Choice:
+    """As `choose_for_session`, of a session that begins like this."""
     groups = await queries.station_groups_of(conn, tenant_id, session.station_id)
     token_groups, user_type = await _of_token(conn, tenant_id, session.id_token, session.id_token_type)
     facts = Facts(

@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from csms.billing.cdr import Basis, Cdr
 from csms.billing.check import CdrCheck, price_again
+from csms.billing.reservations import unused
 from csms.billing.session_usage import load_usage
 from csms.export import Format, ParquetMissing, make_writer
 from csms.export.cdrs import CDRS
@@ -44,16 +45,18 @@ Exported = Annotated[str, Meta(description="One row for each record, in the orde
 Station = Annotated[str, Meta(min_length=1, max_length=48)]
 ContractId = Annotated[str, Meta(min_length=1, max_length=36)]
 IdTag = Annotated[str, Meta(min_length=1, max_length=255, description="The token, in any case")]
+ReservationNumber = Annotated[int, Meta(ge=1, le=2_147_483_647, description="A reservation that nobody came for")]
 TariffId = Annotated[str, Meta(min_length=1, max_length=36)]
 Credit = Annotated[bool, Meta(description="Credits, which take another record back; or all others")]
 
 
 class CdrQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`from` (inclusive) and `to` (exclusive) bound the end of the session."""
+    """`from` (inclusive) and `to` (exclusive) bound the end of the session, or of a reservation that nobody came for."""
 
     end_from: Time | None = msgspec.field(default=None, name="from")
     end_to: Time | None = msgspec.field(default=None, name="to")
     session_id: UUID | None = None
+    reservation_id: ReservationNumber | None = None
     charge_point_id: Station | None = None
     contract_id: ContractId | None = None
     id_tag: IdTag | None = None
@@ -69,6 +72,7 @@ class ExportQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     end_from: Time | None = msgspec.field(default=None, name="from")
     end_to: Time | None = msgspec.field(default=None, name="to")
     session_id: UUID | None = None
+    reservation_id: ReservationNumber | None = None
     charge_point_id: Station | None = None
     contract_id: ContractId | None = None
     id_tag: IdTag | None = None
@@ -82,6 +86,7 @@ def _wanted(query: CdrQuery | ExportQuery) -> CdrFilter:
         query.end_from,
         query.end_to,
         query.session_id,
+        query.reservation_id,
         query.charge_point_id,
         query.contract_id,
         query.id_tag,
@@ -92,11 +97,13 @@ def _wanted(query: CdrQuery | ExportQuery) -> CdrFilter:
 
 
 class CdrView(msgspec.Struct, frozen=True):
-    """A record in a list; `/api/v1/cdrs/{id}` has all of it. Totals are what is due, and negative in a credit."""
+    """A record in a list; `/api/v1/cdrs/{id}` has all of it. Totals are what is due, and negative in a credit. `reservation_id`: of
+    one that nobody came for, which has no session."""
 
     cdr_id: str
     number: int
-    session_id: UUID
+    session_id: UUID | None
+    reservation_id: int | None
     revision: int
     credit: bool
     credit_reference_id: str | None
@@ -120,6 +127,7 @@ def _view(cdr: CdrSummary) -> CdrView:
         cdr_id=cdr.cdr_id,
         number=cdr.number,
         session_id=cdr.session_id,
+        reservation_id=cdr.reservation_id,
         revision=cdr.revision,
         credit=cdr.credit_reference_id is not None,
         credit_reference_id=cdr.credit_reference_id,
@@ -180,6 +188,8 @@ async def check_cdr(call: Call[NoQuery, None]) -> Answer:
             return None
         cdr, basis = found
         tariff = (await load_version(conn, tenant_id, cdr.tariffs[0].id, cdr.tariff_version)).tariff
+        if cdr.session_id is None:
+            return cdr, basis, tariff, unused(basis)
         gone = await queries.readings_gone(conn, tenant_id, cdr.session_id)
         return cdr, basis, tariff, None if gone else await load_usage(conn, tenant_id, cdr.session_id)
 

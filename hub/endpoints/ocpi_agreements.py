@@ -11,12 +11,15 @@ from msgspec import Meta
 
 from csms.roaming.agreements import PLACED, Visibility
 from csms.roaming.countries import alpha2, alpha3
+from csms.roaming.parties import Folded
 from csms.store import Connection
 from csms.store.queries import ocpi_agreements as queries
 from csms.store.queries.ocpi_agreements import NewAgreement, StoredAgreement
+from csms.store.queries.ocpi_routing import announce_again
 from hub.api.paging import NIL, Page, PageQuery, page, position
 from hub.api.problems import conflict, invalid, not_found
 from hub.api.routing import Answer, Call, NoQuery, route
+from schemas.ocpi221.headers import Party
 from schemas.ocpi221.interfaces import FUNCTIONAL_MODULES
 
 MOST_AGREEMENTS: Final = 10_000
@@ -85,6 +88,7 @@ async def create_agreement(call: Call[NoQuery, AgreementInput]) -> Answer:
     async def create(conn: Connection) -> StoredAgreement:
         if await queries.count_agreements(conn, tenant_id) >= MOST_AGREEMENTS:
             raise conflict(f"a tenant has at most {MOST_AGREEMENTS} agreements")
+        await announce_again(conn, tenant_id, _between(new))
         return await queries.insert_agreement(conn, tenant_id, agreement_id, new, created_by)
 
     made = await call.hub.store.hub.tenant_unit(tenant_id, create)
@@ -94,9 +98,14 @@ async def create_agreement(call: Call[NoQuery, AgreementInput]) -> Answer:
 
 async def replace_agreement(call: Call[NoQuery, AgreementInput]) -> Answer:
     tenant_id, agreement_id, new = call.tenant_id, call.uuid("id"), _read(call.body)
-    stored = await call.hub.store.hub.tenant_unit(
-        tenant_id, lambda conn: queries.replace_agreement(conn, tenant_id, agreement_id, new)
-    )
+
+    async def replace(conn: Connection) -> StoredAgreement | None:
+        before = await queries.get_agreement(conn, tenant_id, agreement_id)
+        if before is not None:
+            await announce_again(conn, tenant_id, _between(before, new))
+        return await queries.replace_agreement(conn, tenant_id, agreement_id, new)
+
+    stored = await call.hub.store.hub.tenant_unit(tenant_id, replace)
     if stored is None:
         raise not_found()
     await call.hub.ocpi.ocpi.directory.changed()
@@ -105,8 +114,14 @@ async def replace_agreement(call: Call[NoQuery, AgreementInput]) -> Answer:
 
 async def delete_agreement(call: Call[NoQuery, None]) -> Answer:
     tenant_id, agreement_id = call.tenant_id, call.uuid("id")
-    done = await call.hub.store.hub.tenant_unit(tenant_id, lambda conn: queries.delete_agreement(conn, tenant_id, agreement_id))
-    if not done:
+
+    async def delete(conn: Connection) -> bool:
+        before = await queries.get_agreement(conn, tenant_id, agreement_id)
+        if before is not None:
+            await announce_again(conn, tenant_id, _between(before))
+        return await queries.delete_agreement(conn, tenant_id, agreement_id)
+
+    if not await call.hub.store.hub.tenant_unit(tenant_id, delete):
         raise not_found()
     await call.hub.ocpi.ocpi.directory.changed()
     return Answer(204)
@@ -120,9 +135,24 @@ async def get_visibility(call: Call[NoQuery, None]) -> Answer:
 
 async def put_visibility(call: Call[NoQuery, VisibilitySetting]) -> Answer:
     tenant_id, body = call.tenant_id, call.body
-    await call.hub.store.hub.tenant_unit(tenant_id, lambda conn: queries.put_visibility(conn, tenant_id, body.visibility))
+
+    async def put(conn: Connection) -> None:
+        await announce_again(conn, tenant_id, None)
+        await queries.put_visibility(conn, tenant_id, body.visibility)
+
+    await call.hub.store.hub.tenant_unit(tenant_id, put)
     await call.hub.ocpi.ocpi.directory.changed()
     return Answer(200, body)
+
+
+def _between(*agreements: NewAgreement) -> set[Folded] | None:
+    """The parties that agreements are between; None: one leaves a side open, so that it may be anybody."""
+    found: set[Folded] = set()
+    for one in agreements:
+        if one.owner is None or one.party is None:
+            return None
+        found |= {Party(*one.owner).folded, Party(*one.party).folded}
+    return found
 
 
 def _read(body: AgreementInput) -> NewAgreement:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-import msgspec
 from msgspec import Meta
 
 from csms.store.queries import ocpi_messages as queries
-from csms.store.queries.ocpi_messages import KEPT_DAYS, Direction, LoggedMessage, MessageFilter
+from csms.store.queries.ocpi_messages import KEPT_DAYS, LoggedMessage, Message, MessageFilter
 from hub.api.fields import Time
 from hub.api.paging import Page, PageQuery, page, position
 from hub.api.problems import not_found
@@ -34,38 +32,6 @@ class MessageQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=T
     until: Annotated[Time, Meta(description="Until then, exclusive")] | None = None
 
 
-class MessageView(msgspec.Struct, frozen=True):
-    """A message without its bodies. `direction`: `in`, `out`, or `inside` between two tenants of this installation."""
-
-    message_id: UUID
-    recorded_at: datetime
-    direction: Direction
-    partner_id: UUID | None
-    ocpi_version: str | None
-    module: str
-    role: str | None
-    method: str
-    path: str
-    from_party: str | None
-    to_party: str | None
-    request_id: str | None
-    correlation_id: str | None
-    http_status: int | None
-    status_code: int | None
-    status_message: str | None
-    duration_ms: int
-    remarks: int
-
-
-class WholeMessage(msgspec.Struct, frozen=True):
-    """A message with its bodies, shortened if they are long. `remarks`: what had to be forgiven, or was lost between versions."""
-
-    message: MessageView
-    request: str | None
-    response: str | None
-    remarks: list[dict[str, str]]
-
-
 async def list_messages(call: Call[MessageQuery, None]) -> Answer:
     tenant_id, query = call.tenant_id, call.query
     wanted = MessageFilter(
@@ -83,7 +49,7 @@ async def list_messages(call: Call[MessageQuery, None]) -> Answer:
     found = await call.hub.store.hub.tenant_unit(
         tenant_id, lambda conn: queries.list_messages(conn, tenant_id, wanted, before, query.limit + 1)
     )
-    return Answer(200, page(call, found, lambda message: message.message_id, _shown))
+    return Answer(200, page(call, found, lambda message: message.message_id, lambda message: message))
 
 
 async def get_message(call: Call[NoQuery, None]) -> Answer:
@@ -91,30 +57,7 @@ async def get_message(call: Call[NoQuery, None]) -> Answer:
     found = await call.hub.store.hub.tenant_unit(tenant_id, lambda conn: queries.get_message(conn, tenant_id, message_id))
     if found is None:
         raise not_found()
-    return Answer(200, WholeMessage(_shown(found), found.request, found.response, found.remarks))
-
-
-def _shown(message: LoggedMessage) -> MessageView:
-    return MessageView(
-        message.message_id,
-        message.recorded_at,
-        message.direction,
-        message.partner_id,
-        message.ocpi_version,
-        message.module,
-        message.role,
-        message.method,
-        message.path,
-        message.from_party,
-        message.to_party,
-        message.request_id,
-        message.correlation_id,
-        message.http_status,
-        message.status_code,
-        message.status_message,
-        message.duration_ms,
-        len(message.remarks),
-    )
+    return Answer(200, found)
 
 
 ROUTES = (
@@ -124,7 +67,7 @@ ROUTES = (
         list_messages,
         permission="ocpi.read",
         query=MessageQuery,
-        answers={200: Page[MessageView]},
+        answers={200: Page[Message]},
         tag="Roaming",
         summary="OCPI messages, newest first",
         description=f"Every message to and from partners, and between tenants, of the last {KEPT_DAYS} days. Tokens are left out.",
@@ -134,7 +77,7 @@ ROUTES = (
         "/api/v1/ocpi/messages/{id}",
         get_message,
         permission="ocpi.read",
-        answers={200: WholeMessage},
+        answers={200: LoggedMessage},
         tag="Roaming",
         summary="One OCPI message with its bodies",
     ),

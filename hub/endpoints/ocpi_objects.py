@@ -27,7 +27,7 @@ from hub.api.routing import Answer, Call, NoQuery, route
 from hub.endpoints.statements import Month
 from schemas.ocpi221.base import fold
 
-Module = Literal["locations", "sessions", "cdrs", "tariffs", "tokens"]
+Module = Literal["locations", "sessions", "cdrs", "tariffs", "tokens", "invoicereconciliation"]
 PartyCode = Annotated[
     str, Meta(pattern=r"^[A-Za-z]{2}-[A-Za-z0-9]{3}\Z", description="Country code and party id, such as DE-ABC, in any case")
 ]

@@ -48,7 +48,7 @@ class HubInput(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class PartyView(msgspec.Struct, frozen=True):
-    """A party of the tenant."""
+    """A party of the tenant. `leaving_since`: since when it takes back what partners were told of it."""
 
     country_code: str
     party_id: str
@@ -56,6 +56,11 @@ class PartyView(msgspec.Struct, frozen=True):
     business_details: dict[str, Any]
     on_hub: bool
     updated_at: datetime
+    leaving_since: datetime | None
+
+
+class RemovalQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    at_once: Annotated[bool, Meta(description="Do not wait until partners know")] = False
 
 
 class HubView(msgspec.Struct, frozen=True):
@@ -84,12 +89,13 @@ async def put_party(call: Call[NoQuery, PartyInput]) -> Answer:
     return Answer(200, _shown(party))
 
 
-async def delete_party(call: Call[NoQuery, None]) -> Answer:
+async def delete_party(call: Call[RemovalQuery, None]) -> Answer:
     try:
         country_code, party_id, role = _named(call)
     except Problem:
         raise not_found() from None
-    if not await _done(administration.remove_party(call.hub.ocpi.ocpi, call.tenant_id, country_code, party_id, role)):
+    ocpi, at_once = call.hub.ocpi.ocpi, call.query.at_once
+    if not await _done(administration.remove_party(ocpi, call.tenant_id, country_code, party_id, role, at_once=at_once)):
         raise not_found()
     return Answer(204)
 
@@ -120,7 +126,7 @@ async def _done(work: Awaitable[T]) -> T:
         raise conflict(str(unfit)) from None
 
 
-def _named(call: Call[NoQuery, Any]) -> tuple[str, str, OperatorRole]:
+def _named(call: Call[Any, Any]) -> tuple[str, str, OperatorRole]:
     """The party that the path names, in any case. Raises Problem 422."""
     country_code, party_id = call.path["country_code"].upper(), call.path["party_id"].upper()
     if not _COUNTRY.fullmatch(country_code):
@@ -134,7 +140,15 @@ def _named(call: Call[NoQuery, Any]) -> tuple[str, str, OperatorRole]:
 
 
 def _shown(party: OwnParty) -> PartyView:
-    return PartyView(party.country_code, party.party_id, party.role, party.business_details, party.on_hub, party.updated_at)
+    return PartyView(
+        party.country_code,
+        party.party_id,
+        party.role,
+        party.business_details,
+        party.on_hub,
+        party.updated_at,
+        party.leaving_since,
+    )
 
 
 def _hub_shown(call: Call[Any, Any], party: OwnParty) -> HubView:
@@ -178,10 +192,15 @@ ROUTES = (
         "/api/v1/ocpi/parties/{country_code}/{party_id}/{role}",
         delete_party,
         permission="ocpi.write",
+        query=RemovalQuery,
         answers={204: None},
         tag="Roaming",
         summary="Do not appear as a party any more",
-        description="At the hub it is shown as SUSPENDED from now on.",
+        description=(
+            "A party that has told partners something leaves first, for a day at most: its EVSEs are REMOVED, its tariffs deleted, "
+            "its tokens not valid any more, and sessions that run are told to their end. `PUT` lets it stay. Then it is gone, and "
+            "SUSPENDED at the hub."
+        ),
         problems={409: "a partner of the hub is a party of the tenant"},
     ),
     route(

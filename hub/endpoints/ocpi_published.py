@@ -20,7 +20,7 @@ from hub.api.paging import Page, PageQuery, page, position, resume
 from hub.api.problems import invalid
 from hub.api.routing import Answer, Call, NoQuery, route
 
-PublishedModule = Literal["locations", "tariffs", "sessions", "cdrs", "tokens"]
+PublishedModule = Literal["locations", "tariffs", "sessions", "cdrs", "tokens", "invoicereconciliation"]
 ExaminedModule = Literal["locations", "tariffs", "sessions", "tokens"]
 CountryCode = Annotated[str, Meta(pattern=r"^[A-Za-z]{2}\Z")]
 PartyId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]{3}\Z")]

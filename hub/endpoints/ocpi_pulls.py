@@ -16,14 +16,14 @@ from hub.api.routing import Answer, Call, NoQuery, route
 from hub.ocpi.pulling import OWN_HUB, PULLED, source_of
 from hub.ocpi.pulls import PULLS_TOPIC
 
-PulledModule = Literal["hubclientinfo", "locations", "tariffs", "tokens", "sessions", "cdrs"]
+PulledModule = Literal["hubclientinfo", "locations", "tariffs", "tokens", "sessions", "cdrs", "invoicereconciliation"]
 
 
 class PullOrder(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """`modules` left out: all that the partner has and the tenant has a use for. `complete`: everything, not only what has changed
     since the last time; locations and tariffs that the partner has no longer go then."""
 
-    modules: Annotated[list[PulledModule], Meta(min_length=1, max_length=6)] | None = None
+    modules: Annotated[list[PulledModule], Meta(min_length=1, max_length=7)] | None = None
     complete: bool = True
 
 

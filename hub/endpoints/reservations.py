@@ -46,7 +46,8 @@ class ReservationOrder(msgspec.Struct, forbid_unknown_fields=True, kw_only=True)
 class ReservationView(msgspec.Struct, frozen=True):
     """A place that is kept. `status`: `requested` until the charge point has answered, then `active` or `refused`; at last `used`
     (by `session_id`), `expired` or `cancelled`. `status_reason`: why, in one word. `evse_id` null: the charge point has the choice.
-    `replacing`: the charge point was asked for other terms, and has not answered. `ocpi_…`: of a partner's reservation."""
+    `replacing`: the charge point was asked for other terms, and has not answered. `ocpi_…`: of a partner's reservation, which is
+    told to it as the session `ocpi_session_id`."""
 
     reservation_id: int
     charge_point_id: str
@@ -63,6 +64,7 @@ class ReservationView(msgspec.Struct, frozen=True):
     ocpi_reservation_id: str | None
     ocpi_country_code: str | None
     ocpi_party_id: str | None
+    ocpi_session_id: UUID | None
     requested_by: str
     cancelled_by: str | None
     created_at: datetime
@@ -154,6 +156,7 @@ def _view(reservation: Reservation) -> ReservationView:
         reservation.ocpi_reservation_id,
         reservation.ocpi_country_code,
         reservation.ocpi_party_id,
+        reservation.ocpi_session_id,
         reservation.requested_by,
         reservation.cancelled_by,
         reservation.created_at,

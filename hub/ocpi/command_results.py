@@ -24,6 +24,7 @@ from csms.roaming.commands import active_profile, profile_result_of, result_of, 
 from csms.store import Connection, StoreUnavailable
 from csms.store.queries import ocpi_commands as queries
 from csms.store.queries.ocpi_commands import Due, NewOcpiCommand, OcpiCommand
+from csms.store.queries.ocpi_session_ids import id_for_partners
 from hub.ocpi.message import OcpiRequest
 from hub.ocpi.own.ordering import OURS, TOPIC, label_of
 from hub.ocpi.sending import module_of, tell_end
@@ -234,7 +235,8 @@ class CommandResults:
     def _request(self, command: OcpiCommand, message: dict[str, Any] | None) -> OcpiRequest:
         module = module_of(command.command)
         if command.command == "REPORT_PROFILE":
-            return OcpiRequest(method="PUT", module=module, role="SENDER", segments=(command.session_id or "",), body=message)
+            told_as = command.request.get("session_id") or command.session_id or ""
+            return OcpiRequest(method="PUT", module=module, role="SENDER", segments=(told_as,), body=message)
         url = command.response_url or ""
         if not url.startswith(self._ocpi.urls.base + "/"):
             return OcpiRequest(method="POST", module=module, role="SENDER", url=url, body=message)
@@ -329,6 +331,7 @@ class CommandResults:
             session = await queries.find_session(conn, tenant_id, session_id)
             if session is None or not session.online:
                 return None
+            told_as = await id_for_partners(conn, tenant_id, session_id)
             new = NewOcpiCommand(
                 ocpi_command_id=report_id,
                 direction="received",
@@ -338,7 +341,7 @@ class CommandResults:
                 own_country_code=command.own_country_code,
                 own_party_id=command.own_party_id,
                 correlation_id=command.correlation_id,
-                request={"body": None},
+                request={"body": None, "session_id": str(told_as)},
                 command_id=command_id,
                 session_id=command.session_id,
                 status="waiting",

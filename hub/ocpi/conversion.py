@@ -5,19 +5,19 @@ Where the version is that of our model, and nobody with a newer one may be behin
 
 from __future__ import annotations
 
-import zlib
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from csms.roaming.partners import Partner
 from csms.store import Connection
-from csms.store.queries.ocpi_conversion import tokens_of
-from csms.store.queries.ocpi_objects import Document, ObjectKey, StoredObject, get_objects
+from csms.store.queries.ocpi_conversion import number_of_reservation, remember_shown, shown_tokens, tokens_of
+from csms.store.queries.ocpi_objects import Document, ObjectKey, get_objects
 from hub.ocpi import versions
 from hub.ocpi.message import OcpiProblem, OcpiRequest, OcpiResponse, not_found, plain
 from hub.ocpi.services import Ocpi
 from hub.ocpi.versions import ourselves
-from schemas.ocpi221.base import OcpiObject, Remark
+from schemas.ocpi221.base import OcpiObject, Remark, fold
 from schemas.ocpi221.envelope import StatusCode
 from schemas.ocpi221.headers import MessageHeaders, Party
 from schemas.ocpi221.interfaces import FUNCTIONAL_MODULES
@@ -38,22 +38,38 @@ _NOWHERE: Final = Party("XX", "XXX")
 """A side that no party is known of; nothing is owned by it."""
 
 
-class Reservations(OwnNumbers):
-    """Numbers of reservations towards a partner whose version has only those: an id that is none gets one that follows from it."""
+_TEXTS: Final = OwnNumbers()
+
+
+@dataclass(frozen=True, slots=True)
+class Reservations:
+    """Towards a partner whose version has numbers only. `numbers`: by the ids that were looked up, folded.
+
+    A partner's own numbers tell its reservations apart from one another; what passes our hub is told apart from those of others as
+    well, by the name of `party` before the number.
+    """
+
+    party: Party
+    at_hub: bool
+    numbers: Mapping[str, int]
 
     def number(self, reservation_id: str) -> int | None:
-        own = super().number(reservation_id)
-        return zlib.crc32(reservation_id.casefold().encode()) & 0x7FFF_FFFF if own is None else own
+        return self.numbers.get(fold(reservation_id))
+
+    def reservation_id(self, number: int) -> str:
+        text = _TEXTS.reservation_id(number)
+        return f"{self.party.country_code}{self.party.party_id}-{text}" if self.at_hub else text
 
 
 class Conversion:
     """Of one request and its answer, on the connection with one partner."""
 
-    def __init__(self, ocpi: Ocpi, partner: Partner, adapter: VersionAdapter, ours: Party) -> None:
+    def __init__(self, ocpi: Ocpi, partner: Partner, adapter: VersionAdapter, ours: Party, *, at_hub: bool) -> None:
         self._ocpi = ocpi
         self._partner = partner
         self._adapter = adapter
         self._ours = ours
+        self._at_hub = at_hub
 
     def concerns(self, request: OcpiRequest) -> bool:
         """Whether `request` is one of the standard's; modules of others pass as they are (V5)."""
@@ -90,6 +106,7 @@ class Conversion:
             if response.successful and data is not None:
                 context = await self._informed(adapter.response_needs_down(asked, data, context), context)
                 converted = adapter.response_down(asked, data, context)
+                await self._remember(adapter.tokens_shown(asked, data))
                 response = replace(response, data=converted.document, remarks=(*response.remarks, *converted.losses))
         except CannotSend as error:
             return OcpiResponse(
@@ -104,11 +121,12 @@ class Conversion:
     # -- we ask a partner
 
     async def request_down(self, request: OcpiRequest) -> tuple[OcpiRequest, tuple[Remark, ...]]:
-        """Our request as the partner's version has it. Raises CannotSend, StoreUnavailable."""
+        """Our request as the partner's version has it. Raises CannotSend, UnknownObject, StoreUnavailable."""
         adapter, given = self._adapter, _part(replace(request, body=_documents(request.body)))
         context = self._context(self._party(request.headers.to_party), request.headers.from_party)
         context = await self._informed(adapter.request_needs_down(given, context), context)
         converted = adapter.request_down(given, context)
+        await self._remember(adapter.tokens_shown(given))
         return _whole(request, converted.request, request.headers), converted.losses
 
     async def response_up(self, request: OcpiRequest, response: OcpiResponse) -> OcpiResponse:
@@ -135,28 +153,54 @@ class Conversion:
             own=ours or self._ours,
             time_zone="UTC" if tenant is None else tenant.time_zone,
             now=self._ocpi.clock.now(),
-            reservations=Reservations(),
+            reservations=Reservations(theirs, self._at_hub, {}),
         )
 
     async def _informed(self, needs: Needs, context: Context) -> Context:
         """`context` with what the conversion has to know. Raises StoreUnavailable."""
         if not needs:
             return context
-        tenant_id = self._partner.tenant_id
+        tenant_id, partner_id = self._partner.tenant_id, self._partner.partner_id
         wanted = {"locations": needs.locations, "tariffs": needs.tariffs, "sessions": needs.sessions}
         keys = [ObjectKey(module, (country, party), one) for module, ids in wanted.items() for country, party, one in ids]
 
-        async def read(conn: Connection) -> tuple[dict[ObjectKey, StoredObject], list[Document]]:
-            found = await get_objects(conn, tenant_id, keys)
-            if not (needs.contract_ids or needs.token_uids):
-                return found, []
-            return found, await tokens_of(conn, tenant_id, needs.contract_ids, needs.token_uids)
+        async def read(conn: Connection) -> Context:
+            of: dict[str, list[Document]] = {module: [] for module in wanted}
+            for key, stored in (await get_objects(conn, tenant_id, keys)).items():
+                of[key.module].append(stored.document)
+            tokens: list[Document] = []
+            shown: list[Document] = []
+            if needs.contract_ids or needs.token_uids:
+                tokens = await tokens_of(conn, tenant_id, needs.contract_ids, needs.token_uids)
+            if needs.contract_ids:
+                shown = await shown_tokens(conn, tenant_id, partner_id, needs.contract_ids)
+            numbers = {}
+            for one in needs.reservation_ids:
+                number = await number_of_reservation(conn, tenant_id, partner_id, context.own.folded, one, _TEXTS.number(one))
+                if number is not None:
+                    numbers[one] = number
+            return replace(
+                context,
+                locations=of["locations"],
+                tariffs=of["tariffs"],
+                sessions=of["sessions"],
+                tokens=tokens,
+                shown=shown,
+                reservations=Reservations(context.partner, self._at_hub, numbers),
+            )
 
-        found, tokens = await self._ocpi.store.hub.tenant_unit(tenant_id, read)
-        of: dict[str, list[Document]] = {module: [] for module in wanted}
-        for key, stored in found.items():
-            of[key.module].append(stored.document)
-        return replace(context, locations=of["locations"], tariffs=of["tariffs"], sessions=of["sessions"], tokens=tokens)
+        return await self._ocpi.store.hub.tenant_unit(tenant_id, read)
+
+    async def _remember(self, shown: Sequence[Document]) -> None:
+        """Raises StoreUnavailable."""
+        tenant_id, partner_id = self._partner.tenant_id, self._partner.partner_id
+
+        async def write(conn: Connection) -> None:
+            for token in shown:
+                await remember_shown(conn, tenant_id, partner_id, token)
+
+        if shown:
+            await self._ocpi.store.hub.tenant_unit(tenant_id, write)
 
 
 async def conversion(ocpi: Ocpi, partner: Partner, version: str | None) -> Conversion | None:
@@ -167,7 +211,7 @@ async def conversion(ocpi: Ocpi, partner: Partner, version: str | None) -> Conve
     if adapter.version == versions.OURS and not (us.hub and await _has_newer(ocpi, partner.tenant_id)):
         return None
     chosen = [party for party in us.parties if us.role is None or party.role in (us.role, "HUB")]
-    return Conversion(ocpi, partner, adapter, chosen[0].party if chosen else _NOWHERE)
+    return Conversion(ocpi, partner, adapter, chosen[0].party if chosen else _NOWHERE, at_hub=us.hub)
 
 
 async def _has_newer(ocpi: Ocpi, tenant_id: int) -> bool:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -33,6 +34,8 @@ log = structlog.get_logger()
 
 LEASE: Final = "ocpi-deliveries"
 LEASE_S: Final = 15.0
+MEASURED_EVERY_S: Final = 5.0
+"""How often it is counted what waits."""
 LOOK_S: Final = 2.0
 """How often it is looked what waits, without a poke."""
 LAST_SETTLING_S: Final = 5.0
@@ -100,17 +103,33 @@ class Deliveries:
             try:
                 async with ended, trio.open_nursery() as telling:
                     telling.start_soon(self._listen)
+                    telling.start_soon(self._hold, telling.cancel_scope)
+                    telling.start_soon(self._measure)
                     try:
                         await self._look_and_tell(telling, ended)
                     except StoreUnavailable as error:
                         log.debug("ocpi.deliveries_wait_for_store", error=str(error))
-                    telling.cancel_scope.cancel(reason="no lease any more, or no store")
+                    telling.cancel_scope.cancel(reason="the store is away")
             finally:
                 settling.deadline = trio.current_time() + LAST_SETTLING_S
 
+    async def _hold(self, telling: trio.CancelScope) -> None:
+        """Keep the lease, however long it takes to look at all tenants; without it nothing is told any more. Returns when it is
+        lost, or cannot be kept."""
+        try:
+            while True:
+                await trio.sleep(LEASE_S / 3)
+                held = False
+                with trio.move_on_after(LEASE_S / 3):
+                    held = await self._lease.take(LEASE, self._owner, LEASE_S)
+                if not held:
+                    break
+        except StoreUnavailable as error:
+            log.debug("ocpi.deliveries_wait_for_store", error=str(error))
+        telling.cancel(reason="no lease any more")
+
     async def _look_and_tell(self, nursery: trio.Nursery, ended: trio.MemorySendChannel[_Ended]) -> None:
-        """Returns when the lease is lost. Raises StoreUnavailable."""
-        renew_at = trio.current_time() + LEASE_S / 3
+        """Runs until cancelled. Raises StoreUnavailable."""
         self._wanted = set(await self._tenants())
         while True:
             wanted, self._wanted, self._news = self._wanted, set(), trio.Event()
@@ -121,11 +140,6 @@ class Deliveries:
                 await self._news.wait()
             if rest.cancelled_caught:
                 self._wanted = set(await self._tenants())
-            if trio.current_time() >= renew_at:
-                if not await self._lease.take(LEASE, self._owner, LEASE_S):
-                    return
-                renew_at = trio.current_time() + LEASE_S / 3
-                await self._count()
 
     async def _listen(self) -> None:
         while True:
@@ -224,15 +238,19 @@ class Deliveries:
             self._busy.discard(one.key)
         self._want(tenant_id)
 
-    async def _count(self) -> None:
+    async def _measure(self) -> None:
+        while True:
+            await trio.sleep(MEASURED_EVERY_S)
+            try:
+                metrics.PUSHES_WAITING.set(await self._count())
+            except StoreUnavailable:
+                log.debug("ocpi.pushes_not_counted")
+
+    async def _count(self) -> int:
         waiting = 0
         for tenant_id in await self._tenants():
-
-            async def count(conn: Connection, tenant: int = tenant_id) -> int:
-                return await queries.count_waiting(conn, tenant)
-
-            waiting += await self._ocpi.store.hub.tenant_unit(tenant_id, count)
-        metrics.PUSHES_WAITING.set(waiting)
+            waiting += await self._ocpi.store.hub.tenant_unit(tenant_id, partial(queries.count_waiting, tenant_id=tenant_id))
+        return waiting
 
     async def _give_back(self) -> None:
         try:

@@ -173,6 +173,8 @@ class Entry:
         us = await ourselves(ocpi, partner)
         if asked.version != partner.version and asked.version not in versions.offered(partner, us.role):
             raise OcpiProblem(StatusCode.CLIENT_ERROR, "there is no such version", http_status=404)
+        if not versions.has_interface(asked.version, asked.request.module, asked.request.role):
+            raise OcpiProblem(StatusCode.CLIENT_ERROR, "there is no such module in this version", http_status=404)
 
         async def serve(request: OcpiRequest) -> OcpiResponse:
             if configure is not None:

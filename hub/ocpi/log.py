@@ -12,7 +12,7 @@ import trio
 from csms.clock import Clock, Ids
 from csms.store import Database, StoreUnavailable
 from csms.store.queries import ocpi_messages
-from csms.store.queries.ocpi_messages import LoggedMessage
+from csms.store.queries.ocpi_messages import LoggedMessage, Message
 from hub.ocpi import metrics
 from hub.ocpi.message import OcpiRequest, OcpiResponse
 from schemas.ocpi221.base import Remark
@@ -54,8 +54,10 @@ class MessageLog:
     ) -> None:
         """Note a message and its answer. `direction`: in, out, or inside for what never left this process."""
         metrics.MESSAGES.labels(direction, request.module, "ok" if response.successful else "failed").inc()
-        message = LoggedMessage(
+        said = [{"field": remark.field, "rule": remark.rule, "text": remark.text} for remark in (*remarks, *response.remarks)]
+        message = Message(
             message_id=self._ids.uuid7(),
+            recorded_at=self._clock.now(),
             direction=direction,
             partner_id=partner_id,
             ocpi_version=version,
@@ -71,13 +73,11 @@ class MessageLog:
             status_code=int(response.status_code),
             status_message=response.failure or response.status_message,
             duration_ms=int(seconds * 1000),
-            request=_body(request.module, request.body),
-            response=_body(request.module, response.data),
-            remarks=[{"field": remark.field, "rule": remark.rule, "text": remark.text} for remark in (*remarks, *response.remarks)],
-            recorded_at=self._clock.now(),
+            remarks=len(said),
         )
+        logged = LoggedMessage(message, _body(request.module, request.body), _body(request.module, response.data), said)
         try:
-            self._send.send_nowait((tenant_id, message))
+            self._send.send_nowait((tenant_id, logged))
         except trio.WouldBlock:
             metrics.UNLOGGED.inc()
 

@@ -139,10 +139,11 @@ async def _with_token(conn: Connection, ocpi: Ocpi, tenant_id: int, wish: Wish, 
     place = _place(wish, location)
     uids = () if wish.evse_uid is None else (wish.evse_uid,)
     asked = Asked(LocationReferences(location_id=str(location.document.get("id", "")), evse_uids=uids), location.document)
-    status, _ = await judge_own_token(conn, ocpi.tenants, tenant_id, source, asked, now)
+    owner = owner_of_token(source, [one.party for one in parties])
+    begins = wish.kind == "START_SESSION"
+    status, _ = await judge_own_token(conn, ocpi.tenants, tenant_id, source, owner, asked, now, begins=begins)
     if status != "Accepted":
         raise TokenRefused(status)  # whoever sends the command vouches for the token (M4)
-    owner = owner_of_token(source, [one.party for one in parties])
     sender = next(one for one in parties if one.party == owner)
     name = str(sender.business_details.get("name") or sender.slug)
     token = await token_document(conn, tenant_id, source, owner, name, now)

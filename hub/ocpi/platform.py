@@ -15,7 +15,7 @@ from hub.ocpi.client import HttpAnswer, NoAnswer
 from hub.ocpi.conversion import conversion
 from hub.ocpi.message import OcpiRequest, OcpiResponse
 from hub.ocpi.services import Ocpi
-from hub.ocpi.versions import default_encoding
+from hub.ocpi.versions import OURS, default_encoding, has_interface
 from schemas.ocpi221.base import Remark
 from schemas.ocpi221.envelope import NoEnvelope, StatusCode, read_envelope
 from schemas.ocpi221.headers import MessageHeaders, TokenEncoding, authorization_value, read_headers, write_headers
@@ -23,7 +23,7 @@ from schemas.ocpi221.interfaces import FUNCTIONAL_MODULES
 from schemas.ocpi221.notes import Unreadable
 from schemas.ocpi221.urls import join_url
 from schemas.ocpi221.writing import encode
-from schemas.ocpi_versions.port import CannotSend
+from schemas.ocpi_versions.port import CannotSend, UnknownObject
 
 log = structlog.get_logger()
 
@@ -57,6 +57,8 @@ async def send(
 async def _converted(ocpi: Ocpi, partner: Partner, request: OcpiRequest, timeout_s: float | None) -> OcpiResponse:
     """Ask in the partner's version, and have its answer in ours."""
     try:
+        if not has_interface(partner.version, request.module, request.role):
+            raise CannotSend("", partner.version or OURS, f"there is no {request.module}")
         converted = await conversion(ocpi, partner, partner.version)
         if converted is None or not partner.registered or not converted.concerns(request):
             return await _answer(ocpi, partner, request, timeout_s)
@@ -65,6 +67,8 @@ async def _converted(ocpi: Ocpi, partner: Partner, request: OcpiRequest, timeout
         return replace(response, remarks=(*losses, *response.remarks))
     except CannotSend as error:
         return failed(StatusCode.CLIENT_ERROR, f"OCPI {partner.version} has no form for this: {error}")
+    except UnknownObject as error:
+        return replace(failed(StatusCode.CLIENT_ERROR, str(error)), http_status=404)
     except Unreadable as fault:
         return failed(StatusCode.SERVER_ERROR, f"its answer cannot be read: {fault}")
     except StoreUnavailable as error:

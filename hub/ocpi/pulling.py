@@ -14,9 +14,10 @@ import trio
 
 from csms.roaming import received, received_cdrs
 from csms.roaming.parties import SERVING, Folded, OwnParty, PartnerRole
-from csms.roaming.partners import Partner
+from csms.roaming.partners import Partner, PartnerSettings
 from csms.roaming.pulled import Pulled, store_pulled
 from csms.roaming.received_cdrs import Checked
+from csms.roaming.room import Allowance, NoRoom
 from csms.store import Connection
 from csms.store.queries import ocpi_received, ocpi_received_cdrs
 from csms.store.queries.ocpi_objects import ObjectKey
@@ -25,6 +26,7 @@ from csms.store.queries.ocpi_routing import put_role_of_hub
 from hub.ocpi import platform
 from hub.ocpi.message import OcpiRequest, OcpiResponse, plain
 from hub.ocpi.services import Ocpi
+from hub.ocpi.versions import has_interface
 from schemas.ocpi221.base import fold
 from schemas.ocpi221.cdrs import CDR
 from schemas.ocpi221.headers import MessageHeaders, Party
@@ -39,7 +41,7 @@ from schemas.ocpi221.types import Role
 T = TypeVar("T")
 
 CLIENT_INFO: Final = "hubclientinfo"
-PULLED: Final = ("hubclientinfo", "tariffs", "locations", "tokens", "sessions", "cdrs")
+PULLED: Final = ("hubclientinfo", "tariffs", "locations", "tokens", "sessions", "cdrs", "invoicereconciliation")
 """Modules that are read, in an order in which what is referred to comes first."""
 OWN_HUB: Final = UUID(int=0)
 """In place of a partner: the hub of this installation."""
@@ -97,6 +99,8 @@ async def source_of(ocpi: Ocpi, tenant_id: int, partner: Partner | None, module:
             return None
         return Source(tenant_id, module, None, askers[0], (hub.party,), True, frozenset())
     if not askers or not partner.registered or partner.endpoint(module, "SENDER") is None:
+        return None
+    if not has_interface(partner.version, module, "SENDER"):
         return None
     if own.hub is not None and own.hub.tenant_id == tenant_id:
         return None  # what passes through the hub is its members' business (17.2)
@@ -270,7 +274,7 @@ class Crawl:
             return
         pulled = [Pulled(key, document, reading.value) for key, document, reading in good]
         self.tally.stored += await self._unit(
-            lambda conn: store_pulled(conn, source.tenant_id, pulled, source.partner_id, self.ocpi.ids.uuid7)
+            lambda conn: store_pulled(conn, source.tenant_id, pulled, self._allowance, self.ocpi.ids.uuid7)
         )
 
     async def _book(self, good: Sequence[tuple[ObjectKey, Document, Reading[CDR]]]) -> None:
@@ -289,7 +293,7 @@ class Crawl:
         for checked in await trio.to_thread.run_sync(check_all, limiter=_THREADS, abandon_on_cancel=True):
             try:
                 created, _ = await self._unit(
-                    partial(received_cdrs.book, tenant_id=source.tenant_id, checked=checked, own=own, partner_id=source.partner_id)
+                    partial(received_cdrs.book, tenant_id=source.tenant_id, checked=checked, own=own, allowance=self._allowance)
                 )
             except Unreadable:
                 self._refuse()  # D2: the first one stays
@@ -332,8 +336,16 @@ class Crawl:
         self.tally.refused += 1
         self._sound = False
 
+    @property
+    def _allowance(self) -> Allowance:
+        partner = self.source.partner
+        return self.ocpi.room.of(self.source.partner_id, PartnerSettings() if partner is None else partner.settings)
+
     async def _unit(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        return await self.ocpi.store.hub.tenant_unit(self.source.tenant_id, work)
+        try:
+            return await self.ocpi.store.hub.tenant_unit(self.source.tenant_id, work)
+        except NoRoom as full:
+            raise PullFailed(str(full)) from None
 
 
 def listed_as_read(documents: Any) -> list[Any]:

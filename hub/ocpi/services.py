@@ -9,6 +9,7 @@ from csms.bus import Bus
 from csms.clock import Clock, Ids
 from csms.commands import CommandService
 from csms.external_authorization.sealing import Sealer
+from csms.roaming.room import Room
 from csms.settings import Settings
 from csms.store import Store
 from csms.tenants import TenantDirectory
@@ -39,6 +40,7 @@ class Ocpi:
     urls: OwnUrls
     sealer: Sealer
     presence: Presence
+    room: Room
     _outgoing: Outgoing | None = None
 
     def use(self, outgoing: Outgoing) -> None:

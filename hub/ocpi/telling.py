@@ -66,7 +66,7 @@ class Telling:
 
     async def _tell_one(self, push: Push) -> None:
         if push.key.module == "hubclientinfo":
-            requests = await self._router.client_info_requests(push.key)
+            requests = await self._router.client_info_requests(push.key, self._to)
         else:
             requests = requests_for(push, self._objects.get(push.key))
         response = OcpiResponse()

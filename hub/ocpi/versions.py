@@ -9,6 +9,8 @@ from csms.roaming.parties import OwnParty
 from csms.roaming.partners import Partner
 from hub.ocpi.services import Ocpi
 from schemas.ocpi221.headers import TokenEncoding
+from schemas.ocpi221.interfaces import FUNCTIONAL_MODULES
+from schemas.ocpi221.versions import InterfaceRole
 from schemas.ocpi_versions.port import Peer, VersionAdapter
 from schemas.ocpi_versions.versions import ADAPTERS
 
@@ -35,11 +37,15 @@ class Ourselves:
         return any(party.role == "HUB" for party in self.parties)
 
 
-async def ourselves(ocpi: Ocpi, partner: Partner) -> Ourselves:
-    """Raises StoreUnavailable."""
+async def ourselves(ocpi: Ocpi, partner: Partner, asked: Peer | None = None) -> Ourselves:
+    """`asked`: as what it asks us, by the URL that it has used; where that is not what we are to it, it is not clear what we are.
+
+    Raises StoreUnavailable."""
     parties = (await ocpi.directory.parties()).of_tenant(partner.tenant_id)
     peers: set[Peer] = {party.role for party in parties if party.role != "HUB"}
     role = partner.settings.own_role or (next(iter(peers)) if len(peers) == 1 else None)
+    if asked is not None:
+        role = asked if role in (asked, None) else None
     if role is not None and peers and role not in peers:
         role = None
     return Ourselves(tuple(parties), role)
@@ -50,10 +56,24 @@ def adapter_of(version: str | None) -> VersionAdapter:
     return ADAPTERS[version or OURS]
 
 
+def has_interface(version: str | None, module: str, role: InterfaceRole | None) -> bool:
+    """Whether a version has an interface of the standard that is newer than ours. What ours has is for the version's adapter to
+    say, and modules of others' making are in no version."""
+    ours = adapter_of(OURS)
+    if module not in FUNCTIONAL_MODULES or role is None or (module, role) in ours.modules:
+        return True
+    return (module, role) in adapter_of(version).modules
+
+
 def offered(partner: Partner, role: Peer | None) -> list[str]:
     """The versions that a partner is offered, the lowest first (V1). `role`: what we are to it, where that is one thing."""
     wanted = partner.settings.versions
     return [number for number in SPOKEN if (wanted is None or number in wanted) and (role is not None or number not in ONE_ROLE)]
+
+
+def as_one(version: str, role: Peer | None) -> Peer | None:
+    """`role` if it matters in this version, for the URLs of ours that name it."""
+    return role if version in ONE_ROLE else None
 
 
 def opposite(role: Peer | None) -> Peer | None:

@@ -9,6 +9,7 @@ from csms.clock import Clock, Ids
 from csms.commands import CommandService
 from csms.external_authorization.sealing import Sealer
 from csms.limits import SharedLimits
+from csms.roaming.room import Room
 from csms.secret import OCPI_SECRETS, OCPI_TOKEN_HASH, RootSecret
 from csms.settings import Settings
 from csms.store import Store
@@ -56,6 +57,7 @@ class OcpiPart:
             urls=OwnUrls(settings.public_url or f"http://{settings.http_host}:{settings.http_port}"),
             sealer=Sealer(secret.derive(OCPI_SECRETS), ids),
             presence=Presence(clock),
+            room=Room(clock),
         )
         self.router = HubRouter(self.ocpi)
         self.ocpi.use(Outgoing(self.ocpi, self.router))

@@ -14,6 +14,7 @@ import trio
 from hub.ocpi.command_results import post_results
 from hub.ocpi.delivery import deliver
 from hub.ocpi.pulls import pull
+from hub.ocpi.registration.departures import see_off
 from hub.ocpi.registration.renewing import keep_renewing
 from hub.ocpi.routing.client_info import announce
 from hub.ocpi.routing.router import HubRouter
@@ -24,7 +25,7 @@ log = structlog.get_logger()
 
 Worker = Callable[[Ocpi, HubRouter], Awaitable[None]]
 
-WORKERS: Final[tuple[Worker, ...]] = (deliver, post_results, watch, announce, keep_renewing, pull)
+WORKERS: Final[tuple[Worker, ...]] = (deliver, post_results, watch, announce, keep_renewing, pull, see_off)
 """Each runs until cancelled."""
 
 _PAUSES_S: Final = (1.0, 5.0, 30.0)

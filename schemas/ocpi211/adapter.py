@@ -25,7 +25,7 @@ from schemas.ocpi221.tokens import AuthorizationInfo
 from schemas.ocpi221.versions import Endpoint, InterfaceRole, VersionDetails, VersionNumber
 from schemas.ocpi221.writing import check
 from schemas.ocpi221.writing import document as as_document
-from schemas.ocpi_versions.adapter import ObjectAdapter, key_of, member, members, texts
+from schemas.ocpi_versions.adapter import ObjectAdapter, is_id, key_of, member, members, texts
 from schemas.ocpi_versions.port import (
     CannotSend,
     Context,
@@ -44,6 +44,7 @@ from schemas.ocpi_versions.shapes import shape_of
 
 _V: Final = down211.V
 _MODULES: Final = frozenset({"cdrs", "commands", "locations", "sessions", "tariffs", "tokens"})
+_CDR_TOKEN: Final = ("country_code", "party_id", "uid", "type", "contract_id")
 _HUB_CODES: Final = range(StatusCode.HUB_ERROR, StatusCode.HUB_ERROR + 1000)
 
 
@@ -75,7 +76,8 @@ class Adapter211(ObjectAdapter):
 
     def needs_up(self, type_: type[OcpiObject], document: Any, context: Context) -> Needs:
         if type_ in (Session, CDR):
-            return Needs(contract_ids=texts(member(document, "auth_id")))
+            named = texts(member(document, "auth_id"))
+            return Needs(contract_ids=named, token_uids=named)
         if type_ is AuthorizationInfo and context.asked_token is not None:
             return Needs(token_uids=texts(context.asked_token[0]))
         return Needs()
@@ -109,6 +111,17 @@ class Adapter211(ObjectAdapter):
             return needs | Needs(sessions=key_of(Party(*request.segments[:2]), request.segments[2]))
         return needs
 
+    def tokens_shown(self, request: VersionRequest, data: Any = None) -> tuple[Document, ...]:
+        """Digest, 22: of commands and authorizations. What was pushed to it is known anyway."""
+        if request.module == "commands" and data is None:
+            token = member(request.body, "token")
+        elif request.module == "tokens" and request.method == "POST":
+            token = member(data, "token")
+        else:
+            return ()
+        shown = {name: member(token, name) for name in _CDR_TOKEN}
+        return (shown,) if all(is_id(value) for value in shown.values()) else ()
+
     # --- requests ---
 
     def request_up(self, request: VersionRequest, context: Context) -> ConvertedRequest:
@@ -139,7 +152,7 @@ class Adapter211(ObjectAdapter):
         if _replaces_periods(request):
             stored = context.session(Party(*request.segments[:2]), request.segments[2])
             if stored is None:
-                raise CannotSend("charging_periods", _V, "would replace those that were sent before, which are not known")
+                raise UnknownObject("the charging_periods that were sent before are not known, and would be replaced: PUT it")
             added = request.body["charging_periods"]
             periods = [*(stored.get("charging_periods") or []), *(added if isinstance(added, list) else [added])]
             request = replace(request, body={**request.body, "charging_periods": periods})

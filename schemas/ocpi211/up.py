@@ -157,7 +157,7 @@ class _Up:
         if "auth_id" not in document:
             return
         contract_id = document.pop("auth_id")
-        token = self._context.token_of_contract(contract_id)
+        token = self._context.token_of_contract(contract_id, vouched=document.get("auth_method") == "AUTH_REQUEST")
         if token is not None:
             found = {name: token[name] for name in ("country_code", "party_id", "uid", "type")}
         else:
@@ -195,8 +195,7 @@ class _Up:
         return document
 
     def _reserve(self, document: Document, losses: Losses) -> Document:
-        number = document["reservation_id"]
-        document["reservation_id"] = self._context.reservations.reservation_id(number) or str(number)
+        document["reservation_id"] = self._context.reservations.reservation_id(document["reservation_id"])
         return document
 
     def _response(self, document: Document, losses: Losses) -> Document:

@@ -72,9 +72,9 @@ class Operation(Struct, frozen=True, kw_only=True):
 
 
 FUNCTIONAL_MODULES: Final[frozenset[str]] = frozenset(
-    {"cdrs", "chargingprofiles", "commands", "locations", "sessions", "tariffs", "tokens"}
+    {"cdrs", "chargingprofiles", "commands", "invoicereconciliation", "locations", "sessions", "tariffs", "tokens"}
 )
-"""Modules whose messages are routed; the others are for configuration (R17)."""
+"""Modules whose messages are routed; the others are for configuration (R17). Invoices are of 2.3.0 alone."""
 _CONFIGURATION: Final = frozenset({"credentials", "hubclientinfo", "versions"})
 
 

@@ -1,7 +1,7 @@
 """How lists and objects are read, checked and written, and how that is found out from the definitions of the types."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -39,6 +39,10 @@ class ListKind:
     empty_is_absent: bool = True
 
     def read(self, value: Any, notes: Notes) -> tuple[Any, ...]:
+        return tuple(self.each(value, notes, self.item.read))
+
+    def each(self, value: Any, notes: Notes, convert: Callable[[Any, Notes], Any]) -> list[Any]:
+        """What `convert` makes of the elements of a partner's list, or of what stands where a list is due."""
         if not isinstance(value, list):
             notes.remark("Z12", "is a single value where a list is due")
             value = [value]
@@ -50,11 +54,11 @@ class ListKind:
             if element is None:
                 notes.remark("Z3", "is null in a list")
             else:
-                items.append(self.item.read(element, notes))
+                items.append(convert(element, notes))
             notes.trail.pop()
         if self.at_least_one and not items:
             raise notes.fault("B1", "is empty")
-        return tuple(items)
+        return items
 
     def check(self, value: Any, notes: Notes) -> None:
         if not isinstance(value, tuple):
@@ -81,6 +85,14 @@ class Member:
     required: bool
     absent_as: AbsentAs | None
 
+    def given(self, value: dict[str, Any], notes: Notes) -> Any:
+        """What a partner's object has here; None: nothing."""
+        found = value.get(self.name)
+        if found == "" and not self.required and self.kind.empty_is_absent:
+            notes.remark("Z3", "is an empty string, read as absent")
+            return None
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectKind:
@@ -93,18 +105,11 @@ class ObjectKind:
 
     def read(self, value: Any, notes: Notes, fallbacks: Mapping[str, object] | None = None) -> OcpiObject:
         """As for each kind; `fallbacks` gives members of this very object that are absent."""
-        if isinstance(value, list) and len(value) == 1:
-            notes.remark("Z12", "is a list where an object is due")
-            value = value[0]
-        if not isinstance(value, dict):
-            raise notes.fault("B1", "is not an object")
+        value = as_object(value, notes)
         found: dict[str, Any] = {}
         for member in self.members:
-            given = value.get(member.name)
             notes.trail.append(member.name)
-            if given == "" and not member.required and member.kind.empty_is_absent:
-                notes.remark("Z3", "is an empty string, read as absent")
-                given = None
+            given = member.given(value, notes)
             if given is not None:
                 found[member.name] = member.kind.read(given, notes)
             elif member.required:
@@ -157,6 +162,16 @@ class ObjectKind:
             notes.remark(member.absent_as.rule, "is missing")
             return member.absent_as.value
         raise notes.fault("B1", "is missing")
+
+
+def as_object(value: Any, notes: Notes) -> dict[str, Any]:
+    """What stands where an object is due, as one."""
+    if isinstance(value, list) and len(value) == 1:
+        notes.remark("Z12", "is a list where an object is due")
+        value = value[0]
+    if not isinstance(value, dict):
+        raise notes.fault("B1", "is not an object")
+    return value
 
 
 @cache

@@ -2,14 +2,15 @@
 
 from typing import Annotated, ClassVar, Final
 
-from schemas.ocpi221.base import AtLeastOne, CountryCode, DateTime, Id, OcpiObject, PartyId, ci
+from schemas.ocpi221.base import AtLeastOne, CountryCode, DateTime, Id, LongId, OcpiObject, PartyId, ci
 from schemas.ocpi221.interfaces import PAGE_QUERY, Operation
 
 MODULE: Final = "invoicereconciliation"
 
 
 class InvoiceReconciliationRecord(OcpiObject, frozen=True, kw_only=True):
-    """The CDRs of one invoice, by their ids."""
+    """The CDRs of one invoice, by their ids. GAP: the standard leaves 36 characters for an id, and ids of credits may have 39 (D3).
+    DECISION: so may these, as credits are on invoices."""
 
     IDENTITY: ClassVar[tuple[str, ...]] = ("country_code", "party_id", "id")
 
@@ -17,7 +18,7 @@ class InvoiceReconciliationRecord(OcpiObject, frozen=True, kw_only=True):
     party_id: PartyId
     id: Id
     invoice_id: Annotated[str, ci(255)]
-    cdrs: Annotated[tuple[Id, ...], AtLeastOne()]
+    cdrs: Annotated[tuple[LongId, ...], AtLeastOne()]
     last_updated: DateTime
 
 

@@ -8,54 +8,11 @@ from schemas.ocpi221.base import AtLeastOne, Id, Limits, OcpiObject, Text, ci
 from schemas.ocpi221.locations import Image
 from schemas.ocpi230.types import TokenType
 
-ConnectorType = Literal[
-    "CHADEMO",
-    "CHAOJI",
-    "DOMESTIC_A",
-    "DOMESTIC_B",
-    "DOMESTIC_C",
-    "DOMESTIC_D",
-    "DOMESTIC_E",
-    "DOMESTIC_F",
-    "DOMESTIC_G",
-    "DOMESTIC_H",
-    "DOMESTIC_I",
-    "DOMESTIC_J",
-    "DOMESTIC_K",
-    "DOMESTIC_L",
-    "DOMESTIC_M",
-    "DOMESTIC_N",
-    "DOMESTIC_O",
-    "GBT_AC",
-    "GBT_DC",
-    "IEC_60309_2_single_16",
-    "IEC_60309_2_three_16",
-    "IEC_60309_2_three_32",
-    "IEC_60309_2_three_64",
-    "IEC_62196_T1",
-    "IEC_62196_T1_COMBO",
-    "IEC_62196_T2",
-    "IEC_62196_T2_COMBO",
-    "IEC_62196_T3A",
-    "IEC_62196_T3C",
-    "MCS",
-    "NEMA_5_20",
-    "NEMA_6_30",
-    "NEMA_6_50",
-    "NEMA_10_30",
-    "NEMA_10_50",
-    "NEMA_14_30",
-    "NEMA_14_50",
-    "PANTOGRAPH_BOTTOM_UP",
-    "PANTOGRAPH_TOP_DOWN",
-    "SAE_J3400",
-    "TESLA_R",
-    "TESLA_S",
-]
+ConnectorType = Literal[ocpi221.ConnectorType, "MCS", "SAE_J3400"]
 ConnectorCapability = Literal["ISO_15118_2_PLUG_AND_CHARGE", "ISO_15118_20_PLUG_AND_CHARGE"]
 EVSEPosition = Literal["LEFT", "RIGHT", "CENTER"]
 ParkingDirection = Literal["PARALLEL", "PERPENDICULAR", "ANGLE"]
-ParkingRestriction = Literal["EV_ONLY", "PLUGGED", "DISABLED", "CUSTOMERS", "MOTORCYCLES", "EMPLOYEES", "TAXIS", "TENANTS"]
+ParkingRestriction = Literal[ocpi221.ParkingRestriction, "EMPLOYEES", "TAXIS", "TENANTS"]
 VehicleType = Literal[
     "MOTORCYCLE",
     "PERSONAL_VEHICLE",

@@ -3,10 +3,11 @@
 from decimal import Decimal
 from typing import Literal
 
+from schemas.ocpi221 import types as ocpi221
 from schemas.ocpi221.base import OcpiObject, Text255
 
 Role = Literal["CPO", "EMSP", "NAP", "NSP", "OTHER", "SCSP"]
-TokenType = Literal["AD_HOC_USER", "APP_USER", "EMAID", "OTHER", "RFID"]
+TokenType = Literal[ocpi221.TokenType, "EMAID"]
 
 
 class TaxAmount(OcpiObject, frozen=True, kw_only=True):

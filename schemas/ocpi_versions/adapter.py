@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from schemas.ocpi221.base import OcpiObject, Remark, fold
 from schemas.ocpi221.headers import Party
@@ -30,20 +31,25 @@ ALL_MODULES: frozenset[tuple[str, InterfaceRole]] = frozenset(
 )
 """The modules of 2.2.1, with their interfaces."""
 
+LONGEST_ID: Final = 255
+"""Characters; those of all versions are shorter, but not everybody keeps to that."""
+
 Convert = Callable[[type[OcpiObject], Any, Context], Converted]
 
 
-class ObjectAdapter:
+class ObjectAdapter(ABC):
     """The request and answer part of an adapter. A version says how objects are converted, and what is special about requests."""
 
     version: VersionNumber
     modules: frozenset[tuple[str, InterfaceRole]] = ALL_MODULES
 
+    @abstractmethod
     def up(self, type_: type[OcpiObject], document: Any, context: Context, *, partial: bool = False) -> Converted:
-        raise NotImplementedError
+        """As VersionAdapter has it."""
 
+    @abstractmethod
     def down(self, type_: type[OcpiObject], document: Any, context: Context, *, partial: bool = False) -> Converted:
-        raise NotImplementedError
+        """As VersionAdapter has it."""
 
     def needs_up(self, type_: type[OcpiObject], document: Any, context: Context) -> Needs:
         """What to look up before `up`. The document has not been read yet."""
@@ -130,6 +136,9 @@ class ObjectAdapter:
             return _each(shape.data, data, _sent_by_us(context, shape), self.down)
         return self.down(shape.data, data, _sent_by_us(context, shape))
 
+    def tokens_shown(self, request: VersionRequest, data: Any = None) -> tuple[Document, ...]:
+        return ()
+
     def status_code_down(self, status_code: int) -> int:
         return status_code
 
@@ -176,12 +185,18 @@ def _answered(context: Context, request: VersionRequest, shape: Shape) -> Contex
 
 def key_of(owner: Party, object_id: Any) -> frozenset[Key]:
     """The key of an object as a need; none if it is no id."""
-    return frozenset({(*owner.folded, fold(object_id))}) if isinstance(object_id, str) and object_id else frozenset()
+    known = all(is_id(part) for part in (*owner, object_id))
+    return frozenset({(*owner.folded, fold(object_id))}) if known else frozenset()
 
 
 def texts(*values: Any) -> frozenset[str]:
-    """Those of `values` that are texts, folded."""
-    return frozenset(fold(value) for value in values if isinstance(value, str) and value)
+    """Those of `values` that may be ids, folded."""
+    return frozenset(fold(value) for value in values if is_id(value))
+
+
+def is_id(value: Any) -> bool:
+    """What is looked up has not been read yet: nothing that no store could hold is asked for."""
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isprintable()
 
 
 def member(document: Any, name: str) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from schemas.ocpi221.base import OcpiObject
 from schemas.ocpi221.notes import Notes, quoted
-from schemas.ocpi221.objects import MOST_ITEMS, ListKind, Member, ObjectKind, kind_of
+from schemas.ocpi221.objects import ListKind, Member, ObjectKind, as_object, kind_of
 from schemas.ocpi221.scalars import ChoiceKind, InstantKind, Kind, NumberKind
 from schemas.ocpi_versions.losses import Losses
 from schemas.ocpi_versions.port import CannotSend, Document
@@ -36,43 +36,17 @@ def _canonical(kind: Kind, value: Any, notes: Notes) -> Any:
     if isinstance(kind, ObjectKind):
         return _canonical_object(kind, value, notes, False)
     if isinstance(kind, ListKind):
-        return _canonical_list(kind, value, notes)
+        return kind.each(value, notes, lambda element, notes: _canonical(kind.item, element, notes))
     read = kind.read(value, notes)
     return read if isinstance(kind, NumberKind) else kind.wire(read)  # R4: a partner's decimals are not ours to round
 
 
-def _canonical_list(kind: ListKind, value: Any, notes: Notes) -> list[Any]:
-    if not isinstance(value, list):
-        notes.remark("Z12", "is a single value where a list is due")
-        value = [value]
-    if len(value) > MOST_ITEMS:
-        raise notes.fault("B1", f"has more than {MOST_ITEMS} elements")
-    items = []
-    for index, element in enumerate(value):
-        notes.trail.append(index)
-        if element is None:
-            notes.remark("Z3", "is null in a list")
-        else:
-            items.append(_canonical(kind.item, element, notes))
-        notes.trail.pop()
-    if kind.at_least_one and not items:
-        raise notes.fault("B1", "is empty")
-    return items
-
-
 def _canonical_object(kind: ObjectKind, value: Any, notes: Notes, partial: bool) -> Document:
-    if isinstance(value, list) and len(value) == 1:
-        notes.remark("Z12", "is a list where an object is due")
-        value = value[0]
-    if not isinstance(value, dict):
-        raise notes.fault("B1", "is not an object")
+    value = as_object(value, notes)
     result = {name: given for name, given in value.items() if name not in kind.names}
     for member in kind.members:
-        given = value.get(member.name)
         notes.trail.append(member.name)
-        if given == "" and not member.required and member.kind.empty_is_absent:
-            notes.remark("Z3", "is an empty string, read as absent")
-            given = None
+        given = member.given(value, notes)
         if given is not None:
             result[member.name] = _canonical(member.kind, given, notes)
         elif partial:

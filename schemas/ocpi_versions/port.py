@@ -108,14 +108,14 @@ class Needs:
 
 
 class Reservations(Protocol):
-    """2.1.1 numbers reservations where 2.2.1 has a CiString(36). Which number stands for which id is kept by the caller."""
+    """2.1.1 numbers reservations where 2.2.1 has a CiString(36). Which number stands for which id is known to the caller."""
 
     def number(self, reservation_id: str) -> int | None:
         """The number that stands for `reservation_id` (compared without case) towards this partner; None if it has none."""
         ...
 
-    def reservation_id(self, number: int) -> str | None:
-        """The id that was given `number` towards this partner; None for a number of its own."""
+    def reservation_id(self, number: int) -> str:
+        """The id of a reservation of this partner's, which it has given `number`."""
         ...
 
 
@@ -128,8 +128,8 @@ class OwnNumbers:
         number = int(reservation_id)
         return number if abs(number) <= LARGEST_INTEGER else None
 
-    def reservation_id(self, number: int) -> str | None:
-        return None
+    def reservation_id(self, number: int) -> str:
+        return str(number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,8 +139,8 @@ class Context:
     `partner`: the party of the connection on the other side, owner of what it sends where nothing else says so. `own`: ours
     towards it. `time_zone`: the tenant's, for locations that have none (Z23). `now`: which tariff is valid, and when what comes
     without a date was changed. `locations`, `sessions`, `tariffs`, `tokens`: 2.2.1 documents, those that `Needs` asked for and
-    that were found. `asked_token`: uid and type that an AuthorizationInfo answers. `command_timeout_s`: how long to wait for the
-    result of a command whose answer does not say.
+    that were found. `shown`: what tokens_shown has named to this partner before, the last first. `asked_token`: uid and type that
+    an AuthorizationInfo answers. `command_timeout_s`: how long to wait for the result of a command whose answer does not say.
     """
 
     partner: Party
@@ -151,6 +151,7 @@ class Context:
     sessions: Sequence[Document] = ()
     tariffs: Sequence[Document] = ()
     tokens: Sequence[Document] = ()
+    shown: Sequence[Document] = ()
     reservations: Reservations = field(default_factory=OwnNumbers)
     asked_token: tuple[str, str] | None = None
     command_timeout_s: int = 60
@@ -167,11 +168,24 @@ class Context:
         """The stored Tariff of `owner` with this id."""
         return _owned(self.tariffs, owner, tariff_id)
 
-    def token_of_contract(self, contract_id: str) -> Document | None:
-        """The stored Token with this contract_id, an own one or one of the partner before others."""
-        found = [token for token in self.tokens if fold(token["contract_id"]) == fold(contract_id)]
-        near = (self.own.folded, self.partner.folded)
-        return min(found, key=lambda token: _owner(token) not in near, default=None)
+    def token_of_contract(self, contract_id: str, *, vouched: bool = False) -> Document | None:
+        """The Token, or CdrToken, that a partner means by this contract_id; some say the uid in its place.
+
+        `vouched`: the eMSP was asked, or has sent it, so it is one that was shown. Tokens that their owner has told of say whose
+        the contract is, own ones or those of the partner before others: nobody gets others' sessions by showing their contract.
+        """
+        for name in ("contract_id", "uid"):
+            told = [token for token in self.tokens if fold(token[name]) == fold(contract_id)]
+            shown = [token for token in self.shown if fold(token[name]) == fold(contract_id)]
+            near = (self.own.folded, self.partner.folded)
+            first = min(told, key=lambda token: _owner(token) not in near, default=None)
+            if first is not None:
+                owner = _owner(first)
+                same = (token for token in shown if vouched and _owner(token) == owner)
+                return next(same, first)
+            if shown:
+                return min(shown, key=lambda token: not _issues(_owner(token), contract_id))
+        return None
 
     def token_types(self, uid: str) -> frozenset[str]:
         """The types of the stored tokens with this uid."""
@@ -180,6 +194,11 @@ class Context:
 
 def _owner(document: Document) -> tuple[str, str]:
     return fold(document["country_code"]), fold(document["party_id"])
+
+
+def _issues(owner: tuple[str, str], contract_id: str) -> bool:
+    """Whether a contract id begins with the codes of its issuer, as it should."""
+    return "".join(filter(str.isalnum, fold(contract_id))).startswith("".join(owner))
 
 
 def _owned(documents: Sequence[Document], owner: Party, object_id: str) -> Document | None:
@@ -256,7 +275,7 @@ class VersionAdapter(Protocol):
         ...
 
     def request_down(self, request: VersionRequest, context: Context) -> ConvertedRequest:
-        """A 2.2.1 request as it goes to the partner. Raises CannotSend."""
+        """A 2.2.1 request as it goes to the partner. Raises CannotSend, UnknownObject."""
         ...
 
     def response_needs_up(self, request: VersionRequest, data: Any, context: Context) -> Needs:
@@ -279,6 +298,11 @@ class VersionAdapter(Protocol):
 
         Objects of a list that cannot be sent are left out and reported. Raises CannotSend for all else.
         """
+        ...
+
+    def tokens_shown(self, request: VersionRequest, data: Any = None) -> tuple[Document, ...]:
+        """Tokens that the partner sees with a request to it, or with `data`, the answer to one of its own, and whose owner it will
+        not name: CdrTokens of 2.2.1, for the caller to remember."""
         ...
 
     def status_code_down(self, status_code: int) -> int:

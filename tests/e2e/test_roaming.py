@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,8 @@ def charge_by_app(network: Network, version: str, driver: Document) -> Document:
 
     def running(least: float) -> bool:
         told = network.session_at_a(session["id"])
-        return bool(told["status"] == "ACTIVE" and told["kwh"] > least and told["total_cost"]["excl_vat"] > 0)
+        cost = told.get("total_cost", {"excl_vat": 0})  # E8: not known yet
+        return bool(told["status"] == "ACTIVE" and told["kwh"] > least and cost["excl_vat"] > 0)
 
     a.wait(lambda: running(0), "energy and cost are told while it runs", 20)
     before = network.session_at_a(session["id"])["kwh"]
@@ -114,7 +116,12 @@ def settle(network: Network, records: list[Document]) -> None:
 
 
 def reserve_and_unlock(network: Network, driver: Document) -> None:
+    """A place is kept for a driver of A, which is told to A as a session (E5), and given free again."""
     a, place = network.a, network.evse_of("1.6")
+
+    def told(status: str) -> bool:
+        return [(one["status"], one["evse_uid"]) for one in a.received("sessions")] == [(status, place["evse_uid"])]
+
     body: dict[str, Any] = {"token": driver, "reservation_id": "R-1", "expiry_date": documents.instant(minutes=10)}
     body |= {name: place[name] for name in ("location_id", "evse_uid")}
     for command, sent in (
@@ -124,6 +131,9 @@ def reserve_and_unlock(network: Network, driver: Document) -> None:
     ):
         done = a.do("command", command=command, body=sent, to=OURS_CPO)
         assert (done["response"]["result"], done["result"]) == ("ACCEPTED", {"result": "ACCEPTED"}), (command, done)
+        if command != "UNLOCK_CONNECTOR":
+            status = "RESERVATION" if command == "RESERVE_NOW" else "COMPLETED"
+            a.wait(partial(told, status), f"the reservation is told as {status}")
 
 
 @operation(18, 21, 31, 33, 37)

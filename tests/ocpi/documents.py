@@ -139,3 +139,14 @@ def cdr(identifier: str = "CDR-1", owner: Owner = CPO, *, driver: Document | Non
         "total_energy_cost": {"excl_vat": 4.0, "incl_vat": 4.84},
         "last_updated": instant(),
     } | members
+
+
+def invoice(identifier: str = "INV-1", owner: Owner = CPO, cdrs: tuple[str, ...] = ("CDR-1",), **members: Any) -> Document:
+    """A record of an invoice (2.3.0)."""
+    return {
+        **_owned(owner),
+        "id": identifier,
+        "invoice_id": "2026/0001",
+        "cdrs": list(cdrs),
+        "last_updated": instant(),
+    } | members

@@ -21,7 +21,11 @@ INTERFACES: Final[dict[str, list[tuple[str, str]]]] = {
         *((module, "SENDER") for module in ("tokens", "commands", "chargingprofiles")),
     ],
 }
-LISTED: Final = ("locations", "sessions", "cdrs", "tariffs", "tokens")
+LATER: Final = ("chargingprofiles", "hubclientinfo")
+"""Modules that 2.1.1 does not have."""
+INVOICES: Final = "invoicereconciliation"
+"""Of 2.3.0."""
+LISTED: Final = ("locations", "sessions", "cdrs", "tariffs", "tokens", INVOICES)
 COMMANDS: Final = ("START_SESSION", "STOP_SESSION", "RESERVE_NOW", "CANCEL_RESERVATION", "UNLOCK_CONNECTOR")
 METHODS: Final = {
     ("locations", "RECEIVER"): ("GET", "PUT", "PATCH"),
@@ -32,6 +36,7 @@ METHODS: Final = {
     ("hubclientinfo", "RECEIVER"): ("GET", "PUT"),
     ("commands", "RECEIVER"): ("POST",),
     ("chargingprofiles", "RECEIVER"): ("GET", "PUT", "DELETE"),
+    (INVOICES, "RECEIVER"): ("GET", "POST", "PUT", "DELETE"),
 }
 Key = tuple[str, ...]
 
@@ -44,6 +49,10 @@ class Modules:
     STOP_SESSION to its end and its CDR.
     """
 
+    old: bool
+    """It speaks 2.1.1, whose documents do not name their owner."""
+    peer: Any
+    party: Any
     style: Any
     faults: Faults
     url: str
@@ -69,7 +78,7 @@ class Modules:
     def own(self, module: str, *documents: Document) -> None:
         """Have these in its sender interface (or in their new state)."""
         for document in documents:
-            self.owned[module][_key(module, document)] = document
+            self.owned[module][_key(module, document, self.party)] = document
 
     def find(self, module: str, identifier: str) -> Document | None:
         """The newest received object with this id (or uid)."""
@@ -156,7 +165,9 @@ class Modules:
         for document in self.owned["tokens"].values():
             if document["uid"].lower() == uid.lower() and document["type"] == kind:
                 said = self.allowed.get(document["uid"], "ALLOWED" if document["valid"] else "BLOCKED")
-                answer = {"allowed": said, "token": document, "authorization_reference": f"ref-{uuid.uuid4().hex[:12]}"}
+                answer = {"allowed": said}
+                if not self.old:
+                    answer |= {"token": document, "authorization_reference": f"ref-{uuid.uuid4().hex[:12]}"}
                 if seen.body and said == "ALLOWED":
                     answer["location"] = seen.body
                 return Reply(data=answer)
@@ -185,7 +196,9 @@ class Modules:
         elif module == "hubclientinfo":
             key = next((known for known in reversed(held) if known[:2] == key), key)
         known, parts = held.get(key), seen.rest[3:]
-        if method == "PUT" and not parts:
+        if method == "POST" and known not in (None, seen.body):
+            raise Refusal(2001, "another has this id")
+        if method in ("PUT", "POST") and not parts:
             held.pop(key, None)  # the newest last
             held[key] = seen.body
             return Reply(201 if known is None else 200)
@@ -218,7 +231,7 @@ class Modules:
                 if seen.rest == ("kept", "-".join(key)):
                     return Reply(data=document)
             raise Refusal(2000, "no such CDR", 404)
-        key = _key("cdrs", seen.body)
+        key = _key("cdrs", seen.body, self._teller() if self.old else self.party)
         where = {"Location": f"{self.url}{seen.path.rstrip('/')}/kept/{'-'.join(key)}"}
         if key in held:
             if held[key] != seen.body:
@@ -226,6 +239,11 @@ class Modules:
             return Reply(200, headers=where)
         held[key] = seen.body
         return Reply(201, headers=where)
+
+    def _teller(self) -> tuple[str, str]:
+        """The one party on the other side (2.1.1)."""
+        told = self.peer.credentials
+        return told["country_code"], told["party_id"]
 
     def _take_command(self, seen: Seen) -> Reply:
         if len(seen.rest) != 1 or seen.rest[0] not in COMMANDS:
@@ -248,7 +266,7 @@ class Modules:
                     await self.end_session(body["session_id"])
 
             self.later(follow)
-        return Reply(data={"result": response, "timeout": 10})
+        return Reply(data={"result": response} if self.old else {"result": response, "timeout": 10})
 
     def _take_profile(self, seen: Seen) -> Reply:
         response, result = self.profiles
@@ -327,10 +345,11 @@ class Modules:
         return made
 
 
-def _key(module: str, document: Document) -> Key:
-    names = ("country_code", "party_id", "uid", "type") if module == "tokens" else ("country_code", "party_id", "id")
-    key = [str(document[name]).lower() for name in names[:3]]
-    return (*key, *(str(document[name]) for name in names[3:]))
+def _key(module: str, document: Document, owner: tuple[str, str]) -> Key:
+    """`owner`: of documents that do not name theirs."""
+    named = (document.get("country_code", owner[0]), document.get("party_id", owner[1]))
+    key = [str(part).lower() for part in (*named, document["uid" if module == "tokens" else "id"])]
+    return (*key, document["type"]) if module == "tokens" else tuple(key)
 
 
 def _within(document: Document, bounds: dict[str, str]) -> bool:

@@ -1,7 +1,7 @@
-"""Which tests prove which operation of OCPI 2.2.1, and the page of the docs that says so.
+"""Which tests prove which operation of OCPI 2.2.1, and of what 2.3.0 adds, and the page of the docs that says so.
 
-A test says it with `@operation(13, 14)`: it proves these rows of schemas.ocpi221.interfaces.OPERATIONS for those of our parties
-that serve them; with `by="HUB"` for our hub, which relays them or answers for others. The numbers are those of our digest.
+A test says it with `@operation(13, 14)`: it proves these rows of ROWS for those of our parties that serve them; with `by="HUB"` for
+our hub, which relays them or answers for others. The numbers are those of our digest, and from 39 on those of 2.3.0.
 """
 
 from __future__ import annotations
@@ -15,10 +15,14 @@ from typing import Final, Literal, TypeVar
 
 from schemas.ocpi221.interfaces import FUNCTIONAL_MODULES, OPERATIONS, Operation
 from schemas.ocpi221.types import Role
+from schemas.ocpi230.invoicereconciliation import MODULE as INVOICES
+from schemas.ocpi230.invoicereconciliation import OPERATIONS as OF_230
 
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = ROOT / "docs" / "ocpi" / "modules.md"
 FOLDERS: Final = ("tests/integration/ocpi", "tests/e2e")
+
+ROWS: Final = (*OPERATIONS, *OF_230)
 
 By = Literal["CPO", "EMSP", "HUB"]
 ROLES: Final[tuple[By, ...]] = ("CPO", "EMSP", "HUB")
@@ -29,12 +33,13 @@ _OF_CPO: Final = {("locations", "SENDER"), ("sessions", "SENDER"), ("cdrs", "SEN
     ("tokens", "RECEIVER"),
     ("commands", "RECEIVER"),
     ("chargingprofiles", "RECEIVER"),
+    (INVOICES, "SENDER"),
 }
 
 
 def operation(*numbers: int, by: Literal["HUB"] | None = None) -> Callable[[Test], Test]:
     """Mark a test as a proof of operations."""
-    known = {row.number for row in OPERATIONS}
+    known = {row.number for row in ROWS}
     assert set(numbers) <= known, f"there are no operations {sorted(set(numbers) - known)}"
     assert by in (None, "HUB")
     return lambda test: test
@@ -54,7 +59,7 @@ def served_by(row: Operation) -> tuple[By, ...]:
 def proofs() -> dict[tuple[int, By], list[tuple[Path, str]]]:
     """The tests of every operation, read from their sources."""
     found: dict[tuple[int, By], list[tuple[Path, str]]] = defaultdict(list)
-    rows = {row.number: row for row in OPERATIONS}
+    rows = {row.number: row for row in ROWS}
     for folder in FOLDERS:
         for source in sorted((ROOT / folder).glob("test_*.py")):
             for name, numbers, by_hub in _marked(source):
@@ -67,7 +72,7 @@ def proofs() -> dict[tuple[int, By], list[tuple[Path, str]]]:
 
 def missing() -> list[str]:
     """What no test proves."""
-    wanted = [(row, role) for row in OPERATIONS for role in served_by(row)]
+    wanted = [(row, role) for row in ROWS for role in served_by(row)]
     return [f"{row.number} {row.method} {row.module} as {role}" for row, role in wanted if (row.number, role) not in proofs()]
 
 
@@ -87,9 +92,10 @@ _SHOWN: Final[dict[Role, str]] = {"CPO": "CPO", "EMSP": "eMSP", "HUB": "hub"}
 def page() -> str:
     """The page as it has to be."""
     lines = [
-        "# What Open-CSMS answers in OCPI 2.2.1",
+        "# What Open-CSMS answers in OCPI",
         "",
-        "Written by `make pages`. Every operation of the standard, who of an installation answers it, and the tests that prove it:",
+        "Written by `make pages`. Every operation of OCPI 2.2.1, and last the module of 2.3.0 that only partners with that version",
+        "are offered; who of an installation answers each, and the tests that prove it:",
         "a tenant as CPO or as eMSP, for its direct partners and for everybody at the hub; and the hub for the platforms behind",
         "it, which relays the operation to the party it is for, spreads it, or answers from what it has been told.",
         "",
@@ -97,10 +103,16 @@ def page() -> str:
         "HTTP 404 or 405.",
     ]
     module = None
-    for row in OPERATIONS:
+    for row in ROWS:
         if row.module != module:
             module = row.module
-            lines += ["", f"## {module}", "", f"| # | interface | method | path | {' | '.join(_SHOWN[role] for role in ROLES)} |"]
+            since = " (2.3.0)" if row in OF_230 else ""
+            lines += [
+                "",
+                f"## {module}{since}",
+                "",
+                f"| # | interface | method | path | {' | '.join(_SHOWN[role] for role in ROLES)} |",
+            ]
             lines += ["|---|---|---|---|---|---|---|"]
         proved = [_cell(row, role) for role in ROLES]
         cells = [str(row.number), (row.role or "-").lower(), row.method, _path(row), *proved]

@@ -1,4 +1,4 @@
-"""A stand-alone OCPI 2.2.1 platform for tests: somebody else's, on the other side of the wire.
+"""A stand-alone OCPI platform for tests, of 2.2.1 unless told otherwise: somebody else's, on the other side of the wire.
 
     async with running_platform("EMSP:DE:ABC") as platform:
         await platform.register(hub_versions_url, token_a)                  # it starts; or the other way round:
@@ -21,8 +21,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
@@ -30,71 +29,26 @@ import trio
 
 from tests.e2e.running import TRUST
 from tests.ocpi.documents import Document, instant
-from tests.ocpi.modules import INTERFACES, Modules
+from tests.ocpi.modules import INTERFACES, INVOICES, LATER, Modules
+from tests.ocpi.parties import Peer, Role, Style
 from tests.ocpi.replies import Refusal, Reply, unenveloped
 from tests.ocpi.wire import Answer, Drop, Faults, Seen, spelled_otherwise, start_serving
 
-VERSION: Final = "2.2.1"
 CONFIGURATION: Final = ("versions", "details", "credentials", "hubclientinfo")
 _IDS_AND_CODES: Final = ("country_code", "party_id", "id", "uid", "location_id", "evse_uid", "session_id", "reservation_id")
 _IDS: Final = ("X-Request-ID", "X-Correlation-ID")
 _ROLE_PATHS: Final = {"in": "RECEIVER", "out": "SENDER"}
 
 
-class Role(NamedTuple):
-    role: str
-    country_code: str
-    party_id: str
-
-    @classmethod
-    def read(cls, text: str) -> Self:
-        return cls(*text.split(":"))
-
-    @property
-    def party(self) -> tuple[str, str]:
-        return self.country_code, self.party_id
-
-    def document(self) -> Document:
-        return {**self._asdict(), "business_details": {"name": f"Platform {self.country_code} {self.party_id}"}}
-
-
-@dataclass
-class Peer:
-    """Whom this platform is registered with. `token` is what it uses there."""
-
-    versions_url: str
-    token: str
-    endpoints: dict[tuple[str, str], str] = field(default_factory=dict)
-    roles: list[Document] = field(default_factory=list)
-    versions: list[str] = field(default_factory=list)
-
-
-@dataclass
-class Style:
-    """How this platform writes its requests, and how it wants to be written to (`expects`).
-
-    `encoding`: base64, raw, twice, newline (a line feed at the end of the token). `expects`: base64, raw, any.
-    """
-
-    encoding: str = "base64"
-    expects: str = "any"
-    ids: bool = True
-    routing: bool = True
-    other_case: bool = False
-    extra_slash: bool = False
-    trailing_slashes: bool = False
-    """Of the URLs that it names."""
-    endpoint_roles: bool = True
-    page_size: int = 3
-
-
 class Platform(Modules):
     """`running_platform` makes one that listens."""
 
-    def __init__(self, nursery: trio.Nursery, client: httpx.AsyncClient, *roles: str) -> None:
+    def __init__(self, nursery: trio.Nursery, client: httpx.AsyncClient, *roles: str, version: str = "2.2.1") -> None:
         super().__init__()
         self.roles = [Role.read(role) for role in roles]
-        self.style = Style()
+        self.version = version
+        self.old = version == "2.1.1"
+        self.style = Style(encoding="raw", ids=False, routing=False, endpoint_roles=False) if self.old else Style()
         self.faults = Faults()
         self.seen: list[Seen] = []
         self.peer: Peer | None = None
@@ -119,18 +73,23 @@ class Platform(Modules):
     def endpoint(self, module: str, role: str) -> str:
         """Where it offers a module; the paths are none of ours on purpose (T3)."""
         if module == "credentials":
-            return self._named(f"/p/{VERSION}/credentials")
-        return self._named(f"/p/{VERSION}/{'in' if role == 'RECEIVER' else 'out'}/{module}")
+            return self._named(f"/p/{self.version}/credentials")
+        return self._named(f"/p/{self.version}/{'in' if role == 'RECEIVER' else 'out'}/{module}")
 
     def _named(self, path: str) -> str:
         return self.url + path + ("/" if self.style.trailing_slashes else "")
 
     def interfaces(self) -> list[tuple[str, str]]:
-        found = [pair for role in self.roles for pair in INTERFACES[role.role]]
+        found = [pair for role in self.roles for pair in INTERFACES[role.role] if not (self.old and pair[0] in LATER)]
+        if self.version == "2.3.0":
+            found += [(INVOICES, "SENDER" if role.role == "CPO" else "RECEIVER") for role in self.roles]
         return [("credentials", "SENDER"), *dict.fromkeys(found)]
 
     def credentials(self, token: str) -> Document:
-        return {"token": token, "url": self.versions_url, "roles": [role.document() for role in self.roles]}
+        parties: list[Document] = [role.document() for role in self.roles]
+        if self.old:
+            return {"token": token, "url": self.versions_url, **{name: parties[0][name] for name in parties[0] if name != "role"}}
+        return {"token": token, "url": self.versions_url, "roles": parties}
 
     # -- registration
 
@@ -147,7 +106,8 @@ class Platform(Modules):
         self.granted.add(mine)  # the other side calls back during the request (C2)
         reply = await self.request("POST", url=peer.endpoints["credentials", ""], token=token, body=self.credentials(mine))
         if reply.ok:
-            peer.token, peer.roles = reply.data["token"], reply.data["roles"]
+            peer.token = reply.data["token"]
+            peer.told(reply.data)
             self.peer = peer
         else:
             self.granted.discard(mine)
@@ -162,7 +122,8 @@ class Platform(Modules):
         reply = await self.request("PUT", "credentials", body=self.credentials(mine))
         if reply.ok:
             self.granted -= before
-            self.peer.token, self.peer.roles = reply.data["token"], reply.data["roles"]
+            self.peer.token = reply.data["token"]
+            self.peer.told(reply.data)
         return reply
 
     async def unregister(self) -> Reply:
@@ -171,23 +132,29 @@ class Platform(Modules):
         return reply
 
     async def _explore(self, versions_url: str, token: str) -> Peer:
-        """Read the versions and the details of 2.2.1. Raises Refusal where that does not go."""
+        """Read the versions and the details of the one that it speaks. Raises Refusal where that does not go."""
         versions = await self.request("GET", url=versions_url, token=token)
         if not versions.ok:
             raise Refusal(3001, f"versions: {versions}")
         offered = {version["version"]: version["url"] for version in versions.data}
-        if VERSION not in offered:
-            raise Refusal(3002, f"no {VERSION} among {sorted(offered)}")
-        details = await self.request("GET", url=offered[VERSION], token=token)
+        if self.version not in offered:
+            raise Refusal(3002, f"no {self.version} among {sorted(offered)}")
+        details = await self.request("GET", url=offered[self.version], token=token)
         if not details.ok:
             raise Refusal(3001, f"details: {details}")
         peer = Peer(versions_url, token, versions=list(offered))
         for endpoint in details.data["endpoints"]:
-            role = "" if endpoint["identifier"] == "credentials" else endpoint["role"]
-            peer.endpoints[endpoint["identifier"], role] = endpoint["url"]
+            module = endpoint["identifier"]
+            role = "" if module == "credentials" else endpoint.get("role") or self._counterpart(module)
+            peer.endpoints[module, role] = endpoint["url"]
         if ("credentials", "") not in peer.endpoints:
             raise Refusal(3003, "no credentials among the endpoints")
         return peer
+
+    def _counterpart(self, module: str) -> str:
+        """2.1.1: the interface that the other side has, which is the opposite of this platform's one role."""
+        opposite = INTERFACES["EMSP" if self.roles[0].role == "CPO" else "CPO"]
+        return next(role for name, role in opposite if name == module)
 
     # -- what it sends
 
@@ -235,11 +202,14 @@ class Platform(Modules):
         )
         return Reply.read(answer)
 
-    async def push(self, module: str, document: Document, *, to: tuple[str, str] | None, method: str = "PUT", **more: Any) -> Reply:
+    async def push(
+        self, module: str, document: Document, *, to: tuple[str, str] | None = None, method: str = "PUT", **more: Any
+    ) -> Reply:
         """Tell a receiver of an object of this platform: PUT (or PATCH, DELETE) of it, or POST of a CDR."""
         if module == "cdrs":
             return await self.request("POST", module, "RECEIVER", body=document, to=to, **more)
-        path = (document["country_code"], document["party_id"], document["uid" if module == "tokens" else "id"])
+        owner = self.party if self.old else (document["country_code"], document["party_id"])
+        path = (*owner, document["uid" if module == "tokens" else "id"])
         if module == "tokens":
             more.setdefault("query", {"type": document["type"]})
         body = None if method == "DELETE" else document
@@ -257,7 +227,9 @@ class Platform(Modules):
                 return found
             reply = await self.request("GET", module, "SENDER", to=to, url=following)
 
-    async def command(self, command: str, body: Document, *, to: tuple[str, str], wait: float = 15.0, **more: Any) -> Document:
+    async def command(
+        self, command: str, body: Document, *, to: tuple[str, str] | None = None, wait: float = 15.0, **more: Any
+    ) -> Document:
         """Send a command and wait for its result: {response, result}; `result` None: there came none."""
         key, url = self.response_url()
         reply = await self.request("POST", "commands", "RECEIVER", command, body={"response_url": url, **body}, to=to, **more)
@@ -340,11 +312,11 @@ class Platform(Modules):
                 seen.module = "versions"
             case ("p", "results"):
                 seen.module = "results"
-            case ("p", version) if version == VERSION:
+            case ("p", version) if version == self.version:
                 seen.module = "details"
-            case ("p", version, "credentials") if version == VERSION:
+            case ("p", version, "credentials") if version == self.version:
                 seen.module = "credentials"
-            case ("p", version, side, module, *rest) if version == VERSION and side in _ROLE_PATHS:
+            case ("p", version, side, module, *rest) if version == self.version and side in _ROLE_PATHS:
                 seen.module, seen.role, seen.rest = module, _ROLE_PATHS[side], tuple(rest)
 
     async def _reply(self, seen: Seen) -> Reply:
@@ -355,9 +327,9 @@ class Platform(Modules):
             raise Refusal(2000, "no such page", 404)
         match seen.module:
             case "versions" if seen.method == "GET":
-                return Reply(data=[{"version": VERSION, "url": self._named(f"/p/{VERSION}")}])
+                return Reply(data=[{"version": self.version, "url": self._named(f"/p/{self.version}")}])
             case "details" if seen.method == "GET":
-                return Reply(data={"version": VERSION, "endpoints": [self._endpoint(*pair) for pair in self.interfaces()]})
+                return Reply(data={"version": self.version, "endpoints": [self._endpoint(*pair) for pair in self.interfaces()]})
             case "credentials":
                 return await self._credentials(seen, known or "")
             case "versions" | "details":
@@ -395,7 +367,7 @@ class Platform(Modules):
             return Reply()
         theirs = seen.body
         peer = await self._explore(theirs["url"], theirs["token"])
-        peer.roles = theirs["roles"]
+        peer.told(theirs)
         self.peer = peer
         self.registration_tokens.discard(token)
         granted = f"C-{uuid.uuid4()}"
@@ -420,7 +392,7 @@ class Platform(Modules):
         headers: dict[str, str] = dict(reply.headers)
         if not take("no_ids", seen):
             headers |= {name: seen.headers[name.lower()] for name in _IDS if name.lower() in seen.headers}
-        if seen.module not in CONFIGURATION and not take("no_routing", seen):
+        if seen.module not in CONFIGURATION and not self.old and not take("no_routing", seen):
             asker, asked = seen.party("from"), seen.party("to")
             headers |= {} if asker is None else routing("to", asker)
             headers |= routing("from", asked or self.party)
@@ -474,11 +446,11 @@ def routing(direction: str, party: tuple[str, str]) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def running_platform(*roles: str, port: int = 0) -> AsyncIterator[Platform]:
+async def running_platform(*roles: str, port: int = 0, version: str = "2.2.1") -> AsyncIterator[Platform]:
     """A platform with parties such as `EMSP:DE:ABC`, the first of which it speaks for unless told otherwise."""
     failure: Exception | None = None
     async with httpx.AsyncClient(verify=TRUST, follow_redirects=False) as client, trio.open_nursery() as nursery:
-        platform = Platform(nursery, client, *roles)
+        platform = Platform(nursery, client, *roles, version=version)
         platform.url = f"http://127.0.0.1:{await start_serving(nursery, platform.answer, port)}"
         try:
             yield platform

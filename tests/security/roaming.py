@@ -57,6 +57,28 @@ _ROWS: Final = (
         "SELECT $1, 'session', $3, 'nl', 'own', 'de', 'abc' WHERE $2::text IS NOT NULL"
     ),
     (
+        "ocpi_reservation_numbers (tenant_id, partner_id, country_code, party_id, reservation_id, number) "
+        "VALUES ($1, $2::text::uuid, 'de', 'abc', lower($3), 1)"
+    ),
+    # its trigger fills ocpi_invoiced_cdrs
+    (
+        "ocpi_objects (tenant_id, module, country_code, party_id, object_id, origin, partner_id, document, last_updated) "
+        "VALUES ($1, 'invoicereconciliation', 'de', 'abc', 'r-1', 'received', $2::text::uuid, "
+        "json_build_object('id', 'R-1', 'invoice_id', $3::text, 'cdrs', json_build_array($3::text)), now())"
+    ),
+    (
+        "ocpi_invoices (tenant_id, invoice_key, invoice_id, statement_id, country_code, party_id, created_by) "
+        "SELECT $1, $2::text::uuid, $3, statement_id, 'DE', 'ABC', 'user:somebody' FROM statements WHERE tenant_id = $1 LIMIT 1"
+    ),
+    (
+        "ocpi_invoice_records (tenant_id, country_code, party_id, record_id, invoice_key, cdr_count) "
+        "VALUES ($1, 'nl', 'own', $3, $2::text::uuid, 1)"
+    ),
+    (
+        "ocpi_shown_tokens (tenant_id, partner_id, country_code, party_id, uid, contract_id, document) "
+        "VALUES ($1, $2::text::uuid, 'de', 'abc', 'u', lower($3), '{}')"
+    ),
+    (
         "ocpi_messages (tenant_id, message_id, direction, partner_id, module, method, path, duration_ms, request, recorded_at) "
         "VALUES ($1, $2::text::uuid, 'in', $2::text::uuid, 'tariffs', 'PUT', '/de/abc/t-1', 1, $3, now())"
     ),
@@ -73,8 +95,8 @@ _ROWS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class RoamingIds:
-    """What a tenant has: its party as in a path, a partner, an agreement, a message and a command with the partner's id, and a
-    session that the partner has told."""
+    """What a tenant has: its party as in a path, a partner, an agreement, a message, a command and an invoice with the partner's
+    id, and a session and a record of an invoice that the partner has told."""
 
     party: str
     partner_id: str
@@ -82,6 +104,8 @@ class RoamingIds:
     object: str
     """Of the partner, as in a path."""
     session: str
+    record: str
+    """The number of its object."""
 
 
 async def furnish_roaming(hub: RunningHub, boss: Person, tenant_id: int, mark: str) -> RoamingIds:
@@ -96,5 +120,7 @@ async def furnish_roaming(hub: RunningHub, boss: Person, tenant_id: int, mark: s
     assert agreement.status_code == 201, agreement.text
     for row in _ROWS:
         await hub.sql(f"INSERT INTO {row}", tenant_id, partner_id, mark)
-    (stored,) = await hub.sql("SELECT object_no FROM ocpi_objects WHERE tenant_id = $1 AND object_id = 't-1'", tenant_id)
-    return RoamingIds(party, partner_id, agreement.json()["agreement_id"], f"tariffs/{stored['object_no']}", f"{mark}-session")
+    rows = await hub.sql("SELECT object_id, object_no FROM ocpi_objects WHERE tenant_id = $1 AND origin = 'received'", tenant_id)
+    numbers = {row["object_id"]: str(row["object_no"]) for row in rows}
+    agreement_id = agreement.json()["agreement_id"]
+    return RoamingIds(party, partner_id, agreement_id, f"tariffs/{numbers['t-1']}", f"{mark}-session", numbers["r-1"])

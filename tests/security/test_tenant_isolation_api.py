@@ -100,6 +100,9 @@ BY_ID |= {
     "/api/v1/ocpi/agreements/{id}": [("GET", None), ("PUT", {"allowed": False}), ("DELETE", None)],
     "/api/v1/ocpi/messages/{id}": [("GET", None)],
     "/api/v1/ocpi/commands/{id}": [("GET", None)],
+    "/api/v1/ocpi/invoices/{id}": [("GET", None), ("DELETE", None)],
+    "/api/v1/ocpi/received-invoices/{object_no}": [("GET", None)],
+    "/api/v1/ocpi/received-invoices/{object_no}/cdrs": [("GET", None)],
     "/api/v1/ocpi/sessions/{id}/charging-preferences": [("PUT", {"profile_type": "FAST"})],
     "/api/v1/ocpi/partners/{id}/pull": [("GET", None), ("POST", {})],
     **{
@@ -140,7 +143,10 @@ LISTS = (
     "/api/v1/ocpi/messages",
     "/api/v1/ocpi/commands",
     "/api/v1/ocpi/objects",
+    "/api/v1/ocpi/storage",
     "/api/v1/ocpi/received-statements",
+    "/api/v1/ocpi/invoices",
+    "/api/v1/ocpi/received-invoices",
     "/api/v1/ocpi/publications",
     "/api/v1/ocpi/published",
     "/api/v1/ocpi/findings",
@@ -187,6 +193,7 @@ OTHERS = {
     ("POST", "/api/v1/ocpi/partners"),
     ("POST", "/api/v1/ocpi/commands"),
     ("POST", "/api/v1/ocpi/agreements"),
+    ("POST", "/api/v1/ocpi/invoices"),
     ("PUT", "/api/v1/ocpi/visibility"),
     ("GET", "/health"),
     ("GET", "/metrics"),
@@ -244,6 +251,8 @@ def _foreign_ids(path: str, south: Side) -> Iterable[tuple[str, str]]:
         "ocpi/messages": south.roaming.partner_id,
         "ocpi/commands": south.roaming.partner_id,
         "ocpi/sessions": south.roaming.session,
+        "ocpi/invoices": south.roaming.partner_id,
+        "ocpi/received-invoices": south.roaming.record,
     }
     kind = "/".join(path.split("/")[3 : 5 if path.startswith("/api/v1/ocpi/") else 4])
     yield (
@@ -255,7 +264,7 @@ def _foreign_ids(path: str, south: Side) -> Iterable[tuple[str, str]]:
         else "nowhere"
         if kind == "tenants"
         else "2147483647"
-        if kind == "reservations"
+        if kind in ("reservations", "ocpi/received-invoices")
         else str(uuid4()),
     )
 
@@ -284,6 +293,7 @@ async def test_a_foreign_id_is_answered_as_one_that_does_not_exist(hub: RunningH
                     await north.boss.request(
                         method,
                         path.replace("{id}", identifier)
+                        .replace("{object_no}", identifier)
                         .replace("{country_code}/{party_id}/{role}", identifier)
                         .replace("{event_id}", event["event_id"])
                         .replace("{version}", "1")
@@ -333,6 +343,7 @@ async def test_foreign_ids_in_bodies_cursors_and_headers(hub: RunningHub, north:
         ("/api/v1/id-tokens", lambda value: {"id_token": "X", "parent_token_id": value}, (south.token_id, no_group)),
         ("/api/v1/qr-tokens", lambda value: {"id_token_id": value}, (south.token_id, no_group)),
         ("/api/v1/payments", _paid_at, ("SOUTH-1", "NOWHERE")),
+        ("/api/v1/ocpi/invoices", lambda value: {"statement_id": value, "invoice_id": "X"}, (south.statement_id, no_group)),
         ("/api/v1/token-groups", lambda value: {"name": "X", "parent_id": value}, (other_group, no_group)),
         ("/api/v1/station-groups", lambda value: {"name": "X", "parent_id": value}, (south.station_group_id, no_group)),
         ("/api/v1/id-tokens", _restricted_to("station_groups"), (south.station_group_id, no_group)),

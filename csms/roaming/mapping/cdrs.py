@@ -11,13 +11,14 @@ import base64
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from csms.billing.cdr import Cdr as OwnCdr
 from csms.billing.cdr import CdrLocation as OwnLocation
 from csms.pricing.tariff import Price as OwnPrice
 from csms.roaming.countries import alpha3
 from csms.roaming.details import ConnectorDetails
-from csms.roaming.mapping.connectors import electrics
+from csms.roaming.mapping.connectors import Electrics, electrics
 from csms.roaming.mapping.findings import Finding, Mapped, of_remarks
 from csms.roaming.mapping.sessions import auth_method, periods, price
 from csms.roaming.mapping.tariffs import ocpi_tariff
@@ -38,10 +39,13 @@ _LONGEST_POSTAL_CODE: Final = 10
 _LONGEST_VALUE: Final = 5_000
 _LONGEST_KEY: Final = 512
 _UNKNOWN_METHOD: Final = "unknown"
+_ANY_CONNECTOR: Final = Electrics("IEC_62196_T2", "SOCKET", "AC_3_PHASE", 0, 0, None, ())
+"""Of a reservation that nobody came for: OCPI demands one, and whoever reads it ignores it (B8)."""
 
 
 def map_cdr(
     source: OwnCdr,
+    session_id: UUID,
     owner: Party,
     token: CdrToken,
     vouching: Vouching | None,
@@ -49,8 +53,8 @@ def map_cdr(
     connector: ConnectorDetails,
     at: datetime,
 ) -> Mapped[CDR]:
-    """A CDR or credit CDR (D3) that is made known `at` (D11); checked. `place`: the location as it is now; `connector`: what is
-    entered for the connector that was used."""
+    """A CDR or credit CDR (D3) that is made known `at` (D11); checked. `session_id`: by which partners know its session; `place`:
+    the location as it is now; `connector`: what is entered for the connector that was used."""
     location, findings = _location(source, place, connector)
     if location is None:
         return Mapped(None, tuple(findings))
@@ -66,7 +70,7 @@ def map_cdr(
         id=source.id,
         start_date_time=source.start_date_time,
         end_date_time=source.end_date_time,
-        session_id=str(source.session_id),
+        session_id=str(session_id),
         cdr_token=token,
         auth_method=auth_method(vouching, by_command=source.auth_method == "COMMAND"),
         authorization_reference=None if vouching is None else vouching.reference,
@@ -101,7 +105,8 @@ def _location(source: OwnCdr, place: LocationSource | None, details: ConnectorDe
     def lacks(field: str, reason: str = "is not known") -> None:
         findings.append(Finding(MODULE, source.id, f"cdr_location.{field}", reason, charge_point_id=was.charge_point_id))
 
-    found = electrics(was.connector_type, was.max_power_w, details)
+    unused = source.reservation_id is not None
+    found = electrics(was.connector_type, was.max_power_w, details) or (_ANY_CONNECTOR if unused else None)
     if found is None:
         lacks("connector_type", "is not known, or has no name in OCPI 2.2.1")
     address, city, country = _known(was, place, "address"), _known(was, place, "city"), _known(was, place, "country")
@@ -112,7 +117,7 @@ def _location(source: OwnCdr, place: LocationSource | None, details: ConnectorDe
             lacks(field)
     if country is None or alpha3(country) is None:
         lacks("country")
-    for field in ("location_id", "evse_uid", "connector_id"):
+    for field in ("location_id",) if unused else ("location_id", "evse_uid", "connector_id"):
         if getattr(was, field) is None:
             lacks(field)
     if findings or found is None or latitude is None or longitude is None:
@@ -132,9 +137,9 @@ def _location(source: OwnCdr, place: LocationSource | None, details: ConnectorDe
         state=state if state is None or len(state) <= _LONGEST_STATE else None,
         country=alpha3(country or "") or "",
         coordinates=GeoLocation(latitude=write_coordinate(latitude), longitude=write_coordinate(longitude)),
-        evse_uid=str(was.evse_uid),
+        evse_uid=NOT_AVAILABLE if was.evse_uid is None else str(was.evse_uid),
         evse_id=was.emi3_evse_id or NOT_AVAILABLE,
-        connector_id=str(was.connector_id),
+        connector_id=NOT_AVAILABLE if was.connector_id is None else str(was.connector_id),
         connector_standard=found.standard,
         connector_format=found.format,
         connector_power_type=found.power_type,

@@ -11,6 +11,7 @@ from csms.pricing.cost import ChargingPeriod as OwnPeriod
 from csms.pricing.tariff import Price as OwnPrice
 from csms.roaming.mapping.findings import Finding, Mapped, of_remarks
 from csms.roaming.sources import SessionSource, Vouching
+from schemas.ocpi221.base import NOT_AVAILABLE
 from schemas.ocpi221.cdrs import AuthMethod, CdrDimension, CdrToken, ChargingPeriod
 from schemas.ocpi221.headers import Party
 from schemas.ocpi221.sessions import Session, SessionStatus
@@ -22,16 +23,22 @@ _WH_A_KWH: Final = 3
 _HOUR_S: Final = 3600
 _FOUR: Final = Decimal("0.0001")
 
-_STATUS: Final[dict[str, SessionStatus]] = {"active": "ACTIVE", "completed": "COMPLETED", "incomplete": "COMPLETED"}
-"""A session whose stop never came is over too: what is known of it is told, and billed (design 3.2)."""
+_STATUS: Final[dict[str, SessionStatus]] = {
+    "active": "ACTIVE",
+    "completed": "COMPLETED",
+    "incomplete": "COMPLETED",
+    "reserved": "RESERVATION",
+    "lapsed": "COMPLETED",
+}
+"""A session whose stop never came is over too: what is known of it is told, and billed (design 3.2). Reservations: E5."""
 
 
 def map_session(source: SessionSource, owner: Party, token: CdrToken, at: datetime) -> Mapped[Session]:
     """A session with last_updated `at`; checked. `token`: as it was when the session was first told (D5)."""
-    session_id = str(source.session_id)
-    if source.location_id is None or source.evse_uid is None or source.connector_id is None:
-        field = "location_id" if source.location_id is None else "evse_id" if source.evse_uid is None else "connector_id"
-        return Mapped(None, (Finding(MODULE, session_id, field, "is not known"),))
+    session_id = str(source.told_as)
+    lacking = _lacking(source)
+    if lacking is not None:
+        return Mapped(None, (Finding(MODULE, session_id, lacking, "is not known"),))
     end = source.ended_at
     session = Session(
         country_code=owner.country_code,
@@ -44,17 +51,30 @@ def map_session(source: SessionSource, owner: Party, token: CdrToken, at: dateti
         auth_method=auth_method(source.vouching, by_command=source.by_command),
         authorization_reference=None if source.vouching is None else source.vouching.reference,
         location_id=str(source.location_id),
-        evse_uid=str(source.evse_uid),
-        connector_id=str(source.connector_id),
+        evse_uid=_known(source.evse_uid),
+        connector_id=_known(source.connector_id),
         meter_id=source.meter_serial,
         currency=source.currency,
-        charging_periods=periods(source.periods) if source.periods else (_whole(source, end or at),),
+        charging_periods=_periods(source, end or at),
         total_cost=None if source.total_cost is None else price(source.total_cost),
         status=_STATUS[source.status],
         last_updated=at,
     )
     findings = tuple(of_remarks(MODULE, session_id, check(session)))
     return Mapped(None if findings else session, findings)
+
+
+def _lacking(source: SessionSource) -> str | None:
+    """What cannot be left out and is not known. E6: a reservation need not have an EVSE."""
+    if source.location_id is None:
+        return "location_id"
+    if source.evse_uid is None:
+        return None if source.keeps_place else "evse_id"
+    return "connector_id" if source.connector_id is None else None
+
+
+def _known(value: object) -> str:
+    return NOT_AVAILABLE if value is None else str(value)
 
 
 def auth_method(vouching: Vouching | None, *, by_command: bool) -> AuthMethod:
@@ -77,6 +97,12 @@ def periods(source: Iterable[OwnPeriod]) -> tuple[ChargingPeriod, ...]:
 
 def price(source: OwnPrice) -> Price:
     return Price(excl_vat=source.excl_vat, incl_vat=source.incl_vat)
+
+
+def _periods(source: SessionSource, until: datetime) -> tuple[ChargingPeriod, ...]:
+    if source.periods:
+        return periods(source.periods)
+    return () if source.keeps_place else (_whole(source, until),)
 
 
 def _whole(source: SessionSource, until: datetime) -> ChargingPeriod:

@@ -15,9 +15,11 @@ _STATUSES: Final = frozenset({"station.status", "station.online", "station.offli
 _SESSIONS: Final = frozenset(
     {"session.started", "session.ended", "session.corrected", "session.settled", "session.cost_updated", "cdr.created"}
 )
+_RESERVATIONS: Final = frozenset({"reservation.made", "reservation.used", "reservation.cancelled", "reservation.expired"})
 TYPES: Final = (
     _STATUSES
     | _SESSIONS
+    | _RESERVATIONS
     | {
         "location.changed",
         "station.moved",
@@ -27,14 +29,14 @@ TYPES: Final = (
         "token.changed",
     }
 )
-"""The condition of the index outbox_roaming (migration 0021). Readings and 2.x updates of sessions are not among them: there are
-too many, and running sessions are looked at by the clock."""
+"""The condition of the index outbox_roaming (migration 0022). Readings and 2.x updates of sessions are not among them: there are
+too many, so that the running sessions that were told are looked at instead."""
 
 
 @dataclass(slots=True)
 class Changes:
     """Keys of our own things, of one tenant. `stations`: identities whose statuses may be others; `rebuilt`: identities of stations
-    whose location is to be made anew."""
+    whose location is to be made anew; `sessions`: ids of ours, and those by which reservations are told (E5)."""
 
     stations: set[str] = field(default_factory=set)
     rebuilt: set[str] = field(default_factory=set)
@@ -48,9 +50,12 @@ class Changes:
         if event.type in _STATUSES:
             if event.charge_point_id is not None:
                 self.stations.add(event.charge_point_id)
-        elif event.type in _SESSIONS:
-            if event.session_id is not None:
-                self.sessions.add(event.session_id)
+        elif event.type in _SESSIONS and event.session_id is not None:
+            self.sessions.add(event.session_id)
+        elif event.type in _SESSIONS or event.type in _RESERVATIONS:
+            told_as = msgspec.json.decode(event.data).get("ocpi_session_id")
+            if told_as is not None:
+                self.sessions |= {UUID(told_as)} if event.session_id is None else {UUID(told_as), event.session_id}
         elif event.type == "station.changed":
             if event.charge_point_id is not None:
                 self.rebuilt.add(event.charge_point_id)

@@ -97,6 +97,14 @@ class Publisher:
         await self._poke(whole.tenant_id, saved)
         return saved
 
+    async def tell_readings(self) -> None:
+        """Tell the running sessions that have had readings since they were told, of all tenants. Raises StoreUnavailable."""
+        by_tenant: dict[int, set[UUID]] = {}
+        for tenant_id, session_id in await self._store.gateway.look(queries.grown_sessions):
+            by_tenant.setdefault(tenant_id, set()).add(session_id)
+        for tenant_id, sessions in by_tenant.items():
+            await self.apply(tenant_id, Changes(sessions=sessions))
+
     async def look_around(self, tenant_id: int) -> Saved:
         """Tell what has changed with time alone: running sessions, and what has begun or ended. Raises StoreUnavailable."""
         now = self._clock.now()

@@ -24,6 +24,7 @@ from csms.store.pool import Connection
 from csms.store.queries import ocpi_objects as object_queries
 from csms.store.queries import ocpi_sources as sources
 from csms.store.queries.ocpi_objects import ObjectKey, StoredObject
+from csms.store.queries.ocpi_reservations import reserved
 from schemas.ocpi221.base import fold
 from schemas.ocpi221.cdrs import CDR, CdrToken
 from schemas.ocpi221.reading import read
@@ -44,7 +45,8 @@ class _Told(msgspec.Struct, frozen=True):
 async def publish_sessions(
     conn: Connection, tenant_id: int, view: TenantView, session_ids: Collection[UUID], now: datetime
 ) -> Saved:
-    """Tell those of these sessions whose token is another party's, and their CDRs. A CDR that was told stays as it is (D2)."""
+    """Tell those of these sessions whose token is another party's, and their CDRs. A CDR that was told stays as it is (D2). Among
+    the ids may be those by which reservations are told (E5)."""
     found = await _map(conn, tenant_id, view, session_ids, now)
     made: list[Made] = []
     for told in found:
@@ -92,23 +94,20 @@ async def _map(conn: Connection, tenant_id: int, view: TenantView, session_ids: 
     if not view.cpos:
         return []
     tokens = await sources.foreign_tokens(conn, tenant_id, session_ids)
-    if not tokens:
+    found = await sources.sessions(conn, tenant_id, tokens) if tokens else []
+    found += await reserved(conn, tenant_id, session_ids)
+    if not found:
         return []
-    found = await sources.sessions(conn, tenant_id, tokens)
-    records: dict[UUID, list[Cdr]] = {}
-    for cdr in await sources.cdrs(conn, tenant_id, list(tokens)):
-        records.setdefault(cdr.session_id, []).append(cdr)
+    records = await sources.cdrs(conn, tenant_id, [source.session_id for source in found])
     places = await sources.locations(conn, tenant_id, _location_ids(found, records))
     uids = {uid for cdrs in records.values() for cdr in cdrs if (uid := cdr.cdr_location.evse_uid) is not None}
     entered = await sources.connector_details(conn, tenant_id, uids)
-    stored = await object_queries.own_by_ids(conn, tenant_id, SESSIONS, [str(source.session_id) for source in found])
+    stored = await object_queries.own_by_ids(conn, tenant_id, SESSIONS, [str(source.told_as) for source in found])
     known = {one.key.object_id: one for one in stored}
     return [
         told
         for source in found
-        if (
-            told := _told(view, source, known.get(str(source.session_id)), records.get(source.session_id, []), places, entered, now)
-        )
+        if (told := _told(view, source, known.get(str(source.told_as)), records.get(source.session_id, []), places, entered, now))
         is not None
     ]
 
@@ -137,7 +136,7 @@ def _told(
         details = (
             plain if was.evse_uid is None or was.connector_id is None else entered.get((was.evse_uid, was.connector_id), plain)
         )
-        mapped.append((cdr, map_cdr(cdr, owner.party, token, source.vouching, there or place, details, now)))
+        mapped.append((cdr, map_cdr(cdr, source.told_as, owner.party, token, source.vouching, there or place, details, now)))
     with_party = (fold(token.country_code), fold(token.party_id))
     return _Told(source, owner, with_party, map_session(source, owner.party, token, now), mapped)
 

@@ -22,8 +22,8 @@ from schemas.ocpi221.writing import document
 
 
 async def publish_tariffs(conn: Connection, tenant_id: int, view: TenantView, tariff_ids: Collection[str], now: datetime) -> Saved:
-    """Tell these tariffs, as each of the tenant's CPO parties. Those that are retired, or that nobody else's token can have any
-    more, are deleted. Where one has come or gone, the tariffs of all connectors are looked at again."""
+    """Tell these tariffs, as each of the tenant's CPO parties. Those that are retired, that nobody else's token can have any more,
+    or whose party leaves, are deleted. Where one has come or gone, the tariffs of all connectors are looked at again."""
     priced = await sources.priced_tariffs(conn, tenant_id, tariff_ids, now)
     told = {
         (one.key.owner, one.key.object_id)
@@ -31,10 +31,11 @@ async def publish_tariffs(conn: Connection, tenant_id: int, view: TenantView, ta
         if one.deleted_at is None
     }
     made: list[Made] = []
-    gone: list[ObjectKey] = []
+    staying = {party.party.folded for party in view.staying_cpos}
+    gone = [ObjectKey(MODULE, owner, tariff_id) for owner, tariff_id in sorted(told) if owner not in staying]
     for tariff_id in tariff_ids:
         tariff = priced.get(tariff_id)
-        for party in view.cpos:
+        for party in view.staying_cpos:
             owner = party.party.folded
             key = ObjectKey(MODULE, owner, fold(tariff_id))
             if tariff is None or _withheld(tariff) is not None:
@@ -65,8 +66,8 @@ async def tariff_findings(
         if reason is not None:
             field = "assignments" if tariff.tariff is not None else "versions"
             found[tariff_id] = [Finding(MODULE, tariff_id, field, reason)]
-        elif view.cpos:
-            found[tariff_id] = list(_map(tariff, view.cpos[0].party, now).findings)
+        elif view.staying_cpos:
+            found[tariff_id] = list(_map(tariff, view.staying_cpos[0].party, now).findings)
     return found
 
 

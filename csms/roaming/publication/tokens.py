@@ -12,6 +12,7 @@ from csms.roaming.publication.saving import NOTHING, Made, Saved, save
 from csms.roaming.publication.view import TenantView
 from csms.roaming.sources import TokenSource
 from csms.store.pool import Connection
+from csms.store.queries import ocpi_objects as object_queries
 from csms.store.queries import ocpi_sources as sources
 from csms.store.queries.ocpi_objects import ObjectKey
 from schemas.ocpi221.base import fold
@@ -21,11 +22,18 @@ from schemas.ocpi221.writing import document
 
 async def publish_tokens(conn: Connection, tenant_id: int, view: TenantView, token_ids: Collection[UUID], now: datetime) -> Saved:
     """Tell these tokens as the eMSP party that their contract names. Tokens that differ in what OCPI does not tell are one there:
-    the one that may charge is told."""
+    the one that may charge is told. What a party has told that leaves is revoked."""
     if not view.emsps:
         return NOTHING
+    found = await sources.tokens(conn, tenant_id, token_ids)
+    staying = {party.party.folded for party in view.staying_emsps}
+    told = await object_queries.own_by_ids(conn, tenant_id, MODULE, [fold(source.id_token) for source in found])
     made: dict[ObjectKey, tuple[bool, Made]] = {}
-    for source in await sources.tokens(conn, tenant_id, token_ids):
+    for one in told:
+        if one.key.owner not in staying:
+            receivers = view.receivers(one.key.owner, MODULE)
+            made[one.key] = False, Made(key=one.key, document=one.document | {"valid": False}, receivers=receivers)
+    for source in found if staying else ():
         owner, name = _owner(view, source)
         token = map_token(source, owner, name, now).thing
         if token is None:
@@ -40,13 +48,13 @@ async def token_findings(
     conn: Connection, tenant_id: int, view: TenantView, token_ids: Collection[UUID], now: datetime
 ) -> dict[UUID, list[Finding]]:
     """Why these tokens are not told, or told with something assumed, by their ids."""
-    if not view.emsps:
+    if not view.staying_emsps:
         return {}
     found = await sources.tokens(conn, tenant_id, token_ids)
     return {source.token_id: list(map_token(source, *_owner(view, source), now).findings) for source in found}
 
 
 def _owner(view: TenantView, source: TokenSource) -> tuple[Party, str]:
-    owner = owner_of_token(source, [party.party for party in view.emsps])
-    name = next(str(party.business_details.get("name", "")) for party in view.emsps if party.party == owner)
+    owner = owner_of_token(source, [party.party for party in view.staying_emsps])
+    name = next(str(party.business_details.get("name", "")) for party in view.staying_emsps if party.party == owner)
     return owner, name

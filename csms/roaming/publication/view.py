@@ -25,6 +25,7 @@ class TenantView:
     ) -> None:
         self.fingerprint = fingerprint
         self.cpos = [party for party in parties if party.role == "CPO"]
+        """Also those that are leaving: they tell of their sessions to the end."""
         self.emsps = [party for party in parties if party.role == "EMSP"]
         self.hub = hub
         self._agreements = agreements
@@ -34,9 +35,19 @@ class TenantView:
         self._of_modules: dict[tuple[Folded, str], tuple[Folded, ...]] = {}
 
     def cpo(self, wanted: str | None) -> OwnParty | None:
-        """The CPO party of this name (DE-ABC), or the first one; None: the tenant has none."""
-        named = [party for party in self.cpos if wanted == f"{party.country_code}-{party.party_id}"]
-        return next(iter(named or self.cpos), None)
+        """The CPO party of this name (DE-ABC), or the first one; None: the tenant has none that stays."""
+        named = [party for party in self.staying_cpos if wanted == f"{party.country_code}-{party.party_id}"]
+        return next(iter(named or self.staying_cpos), None)
+
+    @property
+    def staying_cpos(self) -> list[OwnParty]:
+        """As whom locations and tariffs are told; those that leave take theirs back."""
+        return [party for party in self.cpos if party.leaving_since is None]
+
+    @property
+    def staying_emsps(self) -> list[OwnParty]:
+        """As whom tokens are told; those that leave take theirs back."""
+        return [party for party in self.emsps if party.leaving_since is None]
 
     def receivers(self, owner: Folded, module: str, *, location_id: str = "", country: str = "") -> tuple[Folded, ...]:
         """Who is told of an object of `owner` that is meant for all who may have it; of locations with id (folded) and country."""

@@ -28,6 +28,8 @@ NAME: Final = "roaming"
 LOOK_FOR_PARTIES_S: Final = 15.0
 LOOK_FOR_WHOLES_S: Final = 1.0
 LOOK_AROUND_S: Final = 60.0
+TELL_READINGS_S: Final = 0.5
+"""How soon partners are told of readings at the latest, and how often of one session at the most."""
 _PASS_BY_S: Final = 60.0
 _PAUSE_S: Final = 0.02
 """Between two parts of what is gone through, so that others get their turn."""
@@ -69,6 +71,7 @@ class Publication:
                     needed.start_soon(make_reader(self).run)
                     needed.start_soon(self._work_through)
                     needed.start_soon(self._look_around)
+                    needed.start_soon(self._tell_readings)
                     await self._until_nobody_roams()
                     needed.cancel_scope.cancel()
 
@@ -118,6 +121,14 @@ class Publication:
             try:
                 for tenant_id in await self._store.gateway.unit(queries.roaming_tenants):
                     await self._publisher.look_around(tenant_id)
+            except StoreUnavailable:
+                log.debug("roaming.no_store")
+
+    async def _tell_readings(self) -> None:
+        while True:
+            await trio.sleep(TELL_READINGS_S)
+            try:
+                await self._publisher.tell_readings()
             except StoreUnavailable:
                 log.debug("roaming.no_store")
 

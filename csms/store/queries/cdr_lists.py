@@ -21,7 +21,8 @@ class CdrSummary(msgspec.Struct, frozen=True):
 
     cdr_id: str
     number: int
-    session_id: UUID
+    session_id: UUID | None
+    reservation_id: int | None
     revision: int
     credit_reference_id: str | None
     start_time: datetime
@@ -46,6 +47,7 @@ class CdrFilter(msgspec.Struct, frozen=True):
     end_from: datetime | None = None
     end_to: datetime | None = None
     session_id: UUID | None = None
+    reservation_id: int | None = None
     charge_point_id: str | None = None
     contract_id: str | None = None
     id_token: str | None = None
@@ -62,9 +64,9 @@ class Numbers(msgspec.Struct, frozen=True):
 
 
 _SUMMARY: Final = (
-    "c.cdr_id, c.number, c.session_id, c.revision, c.credit_of, c.start_time, c.end_time, s.identity, c.location_id, c.id_token, "
-    "c.contract_id, c.token_group_id, c.tariff_id, c.tariff_version, c.energy_wh, c.currency, c.total_excl_vat, c.total_incl_vat, "
-    "c.created_at"
+    "c.cdr_id, c.number, c.session_id, c.reservation_id, c.revision, c.credit_of, c.start_time, c.end_time, s.identity, "
+    "c.location_id, c.id_token, c.contract_id, c.token_group_id, c.tariff_id, c.tariff_version, c.energy_wh, c.currency, "
+    "c.total_excl_vat, c.total_incl_vat, c.created_at"
 )
 _FROM: Final = "FROM cdrs c JOIN stations s ON s.tenant_id = c.tenant_id AND s.station_id = c.station_id"
 
@@ -156,8 +158,9 @@ _DOCUMENT: Final = (
     + ", ".join(f"total_{part}_cost json" for part in _AMOUNTS)
 )
 _EXPORTED: Final = (
-    "c.number, c.cdr_id, c.credit_of IS NOT NULL, c.credit_of, c.revision, c.session_id, d.transaction_id, c.start_time, "
-    "c.end_time, c.created_at, d.auth_method, d.stop_reason, c.id_token, t.type, c.contract_id, t.issuer, c.token_group_id, "
+    "c.number, c.cdr_id, c.credit_of IS NOT NULL, c.credit_of, c.revision, c.session_id, c.reservation_id, d.transaction_id, "
+    "c.start_time, c.end_time, c.created_at, d.auth_method, d.stop_reason, c.id_token, t.type, c.contract_id, t.issuer, "
+    "c.token_group_id, "
     "l.charge_point_id, l.evse_id, l.connector_id, l.emi3_evse_id, l.meter_serial, c.location_id, l.name, l.address, "
     "l.postal_code, l.city, l.country, l.time_zone, c.tariff_id, c.tariff_version, d.total_energy, d.total_time, "
     "d.total_parking_time, c.currency, c.total_excl_vat, c.total_incl_vat, c.total_incl_vat - c.total_excl_vat, "
@@ -177,6 +180,7 @@ def _conditions(tenant_id: int, wanted: CdrFilter) -> tuple[str, list[Any]]:
     add("c.end_time >= {}", wanted.end_from)
     add("c.end_time < {}", wanted.end_to)
     add("c.session_id = {}", wanted.session_id)
+    add("c.reservation_id = {}", wanted.reservation_id)
     add(
         "c.station_id = (SELECT p.station_id FROM stations p WHERE p.tenant_id = $1 AND lower(p.identity) = lower({0}) "
         "AND p.identity = {0})",

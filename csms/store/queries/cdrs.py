@@ -15,6 +15,13 @@ _encode: Final = msgspec.json.Encoder(decimal_format="string").encode
 _read_cdr: Final = msgspec.json.Decoder(Cdr).decode
 _read_basis: Final = msgspec.json.Decoder(Basis).decode
 
+PLACE: Final = (
+    "s.identity, s.meter_serial, coalesce(l.time_zone, t.time_zone) AS time_zone, l.location_id, l.name, l.address, l.city, "
+    "l.postal_code, l.country, l.latitude, l.longitude, e.evse_uid, e.emi3_evse_id"
+)
+"""With the numbers of an EVSE and its connector, and what that is, the columns of `location_of`: of a station `s` of a tenant `t`,
+its location `l` and EVSE `e`."""
+
 
 class StoredCdr(msgspec.Struct, frozen=True):
     """The newest CDR of a session."""
@@ -72,8 +79,8 @@ async def insert_cdr(
     await conn.execute(
         "INSERT INTO cdrs (tenant_id, cdr_id, number, session_id, revision, credit_of, start_time, end_time, station_id, "
         "location_id, id_token, contract_id, token_group_id, tariff_id, tariff_version, energy_wh, currency, total_excl_vat, "
-        "total_incl_vat, document, basis) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20::json, $21::json)",
+        "total_incl_vat, reservation_id, document, basis) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, "
+        "$15, $16, $17, $18, $19, $20, $21::json, $22::json)",
         tenant_id,
         cdr.id,
         cdr.number,
@@ -93,6 +100,7 @@ async def insert_cdr(
         cdr.currency,
         cdr.amount_due.excl_vat,
         cdr.amount_due.incl_vat,
+        cdr.reservation_id,
         _encode(cdr).decode(),
         _encode(basis).decode(),
     )
@@ -109,9 +117,7 @@ async def changed_at(conn: Connection, tenant_id: int, session_id: UUID) -> date
 async def billed_session(conn: Connection, tenant_id: int, session_id: UUID) -> BilledSession | None:
     row: Any = await conn.fetchrow(
         "SELECT x.status, x.flags, x.settled_flags, x.transaction_ref, x.id_token, x.id_token_type, x.command_id, x.stop_reason, "
-        "x.station_id, x.evse_id, x.connector_id, s.identity, s.meter_serial, coalesce(l.time_zone, t.time_zone) AS time_zone, "
-        "l.location_id, l.name, l.address, l.city, l.postal_code, l.country, l.latitude, l.longitude, e.evse_uid, "
-        "e.emi3_evse_id, c.connector_type, c.max_power_w, "
+        f"x.station_id, x.evse_id, x.connector_id, c.connector_type, c.max_power_w, {PLACE}, "
         "coalesce(x.created_at < now() - make_interval(days => t.samples_kept_days), false) AS readings_gone, x.updated_at "
         "FROM sessions x "
         "JOIN tenants t ON t.tenant_id = x.tenant_id "
@@ -136,25 +142,30 @@ async def billed_session(conn: Connection, tenant_id: int, session_id: UUID) -> 
         row["command_id"] is not None,
         row["stop_reason"],
         row["station_id"],
-        CdrLocation(
-            row["identity"],
-            row["time_zone"],
-            row["location_id"],
-            row["name"],
-            row["address"],
-            row["city"],
-            row["postal_code"],
-            row["country"],
-            row["latitude"],
-            row["longitude"],
-            row["evse_uid"],
-            row["emi3_evse_id"],
-            row["evse_id"],
-            row["connector_id"],
-            row["connector_type"],
-            row["max_power_w"],
-            row["meter_serial"],
-        ),
+        location_of(row),
         row["readings_gone"],
         row["updated_at"],
+    )
+
+
+def location_of(row: Any) -> CdrLocation:
+    """Where a session or a reservation was, from the columns PLACE and those beside them."""
+    return CdrLocation(
+        row["identity"],
+        row["time_zone"],
+        row["location_id"],
+        row["name"],
+        row["address"],
+        row["city"],
+        row["postal_code"],
+        row["country"],
+        row["latitude"],
+        row["longitude"],
+        row["evse_uid"],
+        row["emi3_evse_id"],
+        row["evse_id"],
+        row["connector_id"],
+        row["connector_type"],
+        row["max_power_w"],
+        row["meter_serial"],
     )

@@ -15,17 +15,13 @@ Direction = Literal["in", "out", "inside"]
 
 KEPT_DAYS: Final = 14
 
-_COLUMNS: Final = (
-    "message_id, direction, partner_id, ocpi_version, module, role, method, path, from_party, to_party, request_id, "
-    "correlation_id, http_status, status_code, status_message, duration_ms, request, response, remarks, recorded_at"
-)
 
-
-class LoggedMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """One message and its answer. `direction` inside: between two tenants of this installation. `http_status` None: there was no
-    answer. `duration_ms`: until the answer."""
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """One message and its answer. `direction`: `in`, `out`, or `inside` between two tenants of this installation. `http_status`
+    null: there was no answer. `duration_ms`: until the answer. `remarks`: how many there are."""
 
     message_id: UUID
+    recorded_at: datetime
     direction: Direction
     partner_id: UUID | None
     ocpi_version: str | None
@@ -41,10 +37,21 @@ class LoggedMessage(msgspec.Struct, frozen=True, kw_only=True):
     status_code: int | None
     status_message: str | None
     duration_ms: int
+    remarks: int
+
+
+class LoggedMessage(msgspec.Struct, frozen=True):
+    """A message with its bodies, shortened if they are long. `remarks`: what had to be forgiven, or was lost between versions."""
+
+    message: Message
     request: str | None
     response: str | None
     remarks: list[dict[str, str]]
-    recorded_at: datetime
+
+
+_HEAD: Final = tuple(name for name in Message.__struct_fields__ if name != "remarks")
+_COLUMNS: Final = f"{', '.join(_HEAD)}, request, response, remarks"
+_SHOWN: Final = f"{', '.join(_HEAD)}, coalesce(json_array_length(remarks), 0) AS remarks"
 
 
 class MessageFilter(msgspec.Struct, frozen=True):
@@ -64,17 +71,15 @@ class MessageFilter(msgspec.Struct, frozen=True):
 async def insert_messages(conn: Connection, tenant_id: int, messages: Sequence[LoggedMessage]) -> None:
     await conn.executemany(
         f"INSERT INTO ocpi_messages (tenant_id, {_COLUMNS}) VALUES "
-        "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20::json, $21)",
+        "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21::json)",
         [(tenant_id, *_values(message)) for message in messages],
     )
 
 
-async def list_messages(
-    conn: Connection, tenant_id: int, filter_: MessageFilter, before: UUID | None, limit: int
-) -> list[LoggedMessage]:
+async def list_messages(conn: Connection, tenant_id: int, filter_: MessageFilter, before: UUID | None, limit: int) -> list[Message]:
     """The newest first, those before `before`."""
     rows = await conn.fetch(
-        f"SELECT {_COLUMNS} FROM ocpi_messages WHERE tenant_id = $1 AND ($2::uuid IS NULL OR message_id < $2) "
+        f"SELECT {_SHOWN} FROM ocpi_messages WHERE tenant_id = $1 AND ($2::uuid IS NULL OR message_id < $2) "
         "AND ($3::uuid IS NULL OR partner_id = $3) AND ($4::text IS NULL OR module = $4) "
         "AND ($5::text IS NULL OR from_party = upper($5) OR to_party = upper($5)) "
         "AND ($6::text IS NULL OR correlation_id = $6) AND ($7::text IS NULL OR request_id = $7) "
@@ -95,14 +100,20 @@ async def list_messages(
         filter_.until,
         limit,
     )
-    return [_message(row) for row in rows]
+    return [Message(**row) for row in rows]
 
 
 async def get_message(conn: Connection, tenant_id: int, message_id: UUID) -> LoggedMessage | None:
     row = await conn.fetchrow(
-        f"SELECT {_COLUMNS} FROM ocpi_messages WHERE tenant_id = $1 AND message_id = $2", tenant_id, message_id
+        f"SELECT {_SHOWN}, request, response, remarks AS texts FROM ocpi_messages WHERE tenant_id = $1 AND message_id = $2",
+        tenant_id,
+        message_id,
     )
-    return None if row is None else _message(row)
+    if row is None:
+        return None
+    fields = dict(row)
+    request, response, texts = (fields.pop(name) for name in ("request", "response", "texts"))
+    return LoggedMessage(Message(**fields), request, response, msgspec.json.decode(texts or "[]"))
 
 
 async def delete_old(conn: Connection, most: int) -> int:
@@ -116,12 +127,6 @@ async def delete_old(conn: Connection, most: int) -> int:
     return int(done)
 
 
-def _values(message: LoggedMessage) -> tuple[Any, ...]:
-    *others, remarks, recorded_at = msgspec.structs.astuple(message)
-    return (*others, msgspec.json.encode(remarks).decode(), recorded_at)
-
-
-def _message(row: Any) -> LoggedMessage:
-    fields = dict(row)
-    fields["remarks"] = msgspec.json.decode(fields["remarks"] or "[]")
-    return LoggedMessage(**fields)
+def _values(logged: LoggedMessage) -> tuple[Any, ...]:
+    head = (getattr(logged.message, name) for name in _HEAD)
+    return (*head, logged.request, logged.response, msgspec.json.encode(logged.remarks).decode())

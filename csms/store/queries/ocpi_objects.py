@@ -37,7 +37,8 @@ class ObjectKey(msgspec.Struct, frozen=True):
 
 
 class StoredObject(msgspec.Struct, frozen=True, kw_only=True):
-    """A row. `with_party`: of sessions and CDRs the party of their token. `deleted_at`: a tariff that its owner has deleted."""
+    """A row. `with_party`: of sessions and CDRs the party of their token. `deleted_at`: a tariff that its owner has deleted.
+    `size`: bytes of the document."""
 
     key: ObjectKey
     origin: Origin
@@ -49,6 +50,7 @@ class StoredObject(msgspec.Struct, frozen=True, kw_only=True):
     object_no: int
     created_at: datetime
     updated_at: datetime
+    size: int
 
 
 class NewObject(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +88,7 @@ class ListFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 _COLUMNS: Final = (
     "module, country_code, party_id, object_id, kind, origin, partner_id, with_country_code, with_party_id, document, "
-    "last_updated, deleted_at, object_no, created_at, updated_at"
+    "last_updated, deleted_at, object_no, created_at, updated_at, size"
 )
 _KEYS: Final = RowType(
     (("module", "text"), ("country_code", "text"), ("party_id", "text"), ("object_id", "text"), ("kind", "text"))
@@ -101,6 +103,7 @@ _OBJECTS: Final = RowType(
         ("document", "text"),
         ("last_updated", "timestamptz"),
         ("deleted_at", "timestamptz"),
+        ("size", "int4"),
     )
 )
 _PUSHES: Final = RowType(
@@ -365,14 +368,16 @@ def _key_row(key: ObjectKey) -> tuple[str, str, str, str, str]:
 
 
 def _object_row(new: NewObject) -> tuple[Any, ...]:
+    encoded = encode(new.document)
     return (
         *_key_row(new.key),
         new.origin,
         new.partner_id,
         *(new.with_party or (None, None)),
-        encode(new.document).decode(),
+        encoded.decode(),
         new.last_updated,
         new.deleted_at,
+        len(encoded),
     )
 
 
@@ -397,4 +402,5 @@ def _object(row: Any) -> StoredObject:
         object_no=row["object_no"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        size=row["size"],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Final, Literal
 
 import asyncpg
@@ -15,6 +16,24 @@ from csms.store.queries.ocpi_partners import lock_roles
 TenantKind = Literal["operator", "hub"]
 
 HUB_SLUG: Final = "hub"
+CDR_WITHIN_S: Final = 120.0
+"""A session that has ended has its CDR by then."""
+_TOLD_BY: Final[dict[OwnRole, tuple[str, ...]]] = {
+    "CPO": ("locations", "tariffs", "sessions", "cdrs", "invoicereconciliation"),
+    "EMSP": ("tokens",),
+}
+_IS_ITS: Final = "lower(p.country_code) AND {0}party_id = lower(p.party_id)"
+_END_LEAVING: Final = (
+    "DELETE FROM ocpi_parties p WHERE p.tenant_id = $1 AND p.role = $2 AND p.leaving_since IS NOT NULL "
+    "AND (p.leaving_since < $4 OR NOT ("
+    "EXISTS (SELECT FROM ocpi_publications w WHERE w.tenant_id = $1 AND w.module = ANY($3::text[])) "
+    "OR EXISTS (SELECT FROM ocpi_pushes q WHERE q.tenant_id = $1 AND q.module = ANY($3::text[]) "
+    f"AND q.from_country_code = {_IS_ITS.format('q.from_')}) "
+    "OR EXISTS (SELECT FROM ocpi_objects o WHERE o.tenant_id = $1 AND o.module = 'sessions' AND o.module = ANY($3::text[]) "
+    f"AND o.origin = 'own' AND o.country_code = {_IS_ITS.format('o.')} AND o.last_updated > now() - interval '1 day' "
+    "AND (o.last_updated > now() - make_interval(secs => $5) OR o.document ->> 'status' NOT IN ('COMPLETED', 'INVALID'))))) "
+    "RETURNING true"
+)
 
 _encode: Final = msgspec.json.encode
 
@@ -30,7 +49,8 @@ class NoHubSlug(Exception):
 async def load_parties(conn: Connection) -> list[OwnParty]:
     """The parties of all tenants; the auth role."""
     rows = await conn.fetch(
-        "SELECT tenant_id, slug, country_code, party_id, role, business_details, on_hub, updated_at FROM auth_ocpi_parties()"
+        "SELECT tenant_id, slug, country_code, party_id, role, business_details, on_hub, updated_at, leaving_since "
+        "FROM auth_ocpi_parties()"
     )
     return [_party(row) for row in rows]
 
@@ -45,7 +65,8 @@ async def ensure_hub(conn: Connection) -> int:
 
 async def list_parties(conn: Connection, tenant_id: int) -> list[OwnParty]:
     rows = await conn.fetch(
-        "SELECT p.tenant_id, t.slug, p.country_code, p.party_id, p.role, p.business_details, p.on_hub, p.updated_at "
+        "SELECT p.tenant_id, t.slug, p.country_code, p.party_id, p.role, p.business_details, p.on_hub, p.updated_at, "
+        "p.leaving_since "
         "FROM ocpi_parties p JOIN tenants t USING (tenant_id) WHERE p.tenant_id = $1 ORDER BY p.country_code, p.party_id, p.role",
         tenant_id,
     )
@@ -62,12 +83,12 @@ async def put_party(
     *,
     on_hub: bool,
 ) -> None:
-    """Make or change a party. Raises PartyTaken."""
+    """Make or change a party; one that was leaving stays. Raises PartyTaken."""
     try:
         await conn.execute(
             "INSERT INTO ocpi_parties (tenant_id, country_code, party_id, role, business_details, on_hub) "
             "VALUES ($1, $2, $3, $4, $5::json, $6) ON CONFLICT (tenant_id, country_code, party_id, role) DO UPDATE "
-            "SET business_details = excluded.business_details, on_hub = excluded.on_hub, updated_at = now()",
+            "SET business_details = excluded.business_details, on_hub = excluded.on_hub, leaving_since = NULL, updated_at = now()",
             tenant_id,
             country_code,
             party_id,
@@ -89,6 +110,34 @@ async def delete_party(conn: Connection, tenant_id: int, country_code: str, part
         role,
     )
     return done is not None
+
+
+async def begin_leaving(conn: Connection, tenant_id: int, country_code: str, party_id: str, role: OwnRole) -> bool:
+    """The party takes back what it has told (I3, L2, F1, K2). False: it has told nothing, or there is none."""
+    done = await conn.fetchval(
+        "UPDATE ocpi_parties p SET leaving_since = coalesce(p.leaving_since, now()), updated_at = now() "
+        "WHERE p.tenant_id = $1 AND p.country_code = $2 AND p.party_id = $3 AND p.role = $4 "
+        "AND EXISTS (SELECT FROM ocpi_objects o WHERE o.tenant_id = $1 AND o.module = ANY($5::text[]) "
+        "AND o.country_code = lower($2) AND o.party_id = lower($3) AND o.origin = 'own' AND o.deleted_at IS NULL) RETURNING true",
+        tenant_id,
+        country_code,
+        party_id,
+        role,
+        list(_TOLD_BY[role]),
+    )
+    return done is not None
+
+
+async def end_leaving(conn: Connection, tenant_id: int, before: datetime) -> int:
+    """Delete the parties that have taken back everything, and those that have been leaving since `before`; gives how many.
+
+    One stays while something of it is still to be told, and while a session of it may go on or have its CDR before it.
+    """
+    gone = 0
+    for role, modules in _TOLD_BY.items():
+        rows = await conn.fetch(_END_LEAVING, tenant_id, role, list(modules), before, CDR_WITHIN_S)
+        gone += len(rows)
+    return gone
 
 
 async def put_hub_party(

@@ -13,6 +13,7 @@ from csms.roaming.agreements import Agreement, Visibility
 from csms.roaming.parties import Folded
 from csms.roaming.partners import PartnerEndpoint
 from csms.store.pool import Connection
+from csms.store.queries.ocpi_session_ids import OURS, TOLD_AS
 from schemas.ocpi221.types import Role
 
 _LOCK: Final = 0x4F43_5049
@@ -194,8 +195,11 @@ async def token_ids_after(conn: Connection, tenant_id: int, after: UUID, limit: 
 
 
 async def session_ids_after(conn: Connection, tenant_id: int, after: UUID, limit: int) -> list[UUID]:
+    """Ids of sessions, and those by which reservations are told (E5)."""
     rows = await conn.fetch(
-        "SELECT session_id FROM sessions WHERE tenant_id = $1 AND session_id > $2 ORDER BY session_id LIMIT $3",
+        "(SELECT session_id AS id FROM sessions WHERE tenant_id = $1 AND session_id > $2 ORDER BY id LIMIT $3) UNION ALL "
+        "(SELECT ocpi_session_id AS id FROM reservations WHERE tenant_id = $1 AND ocpi_session_id > $2 ORDER BY id LIMIT $3) "
+        "ORDER BY id LIMIT $3",
         tenant_id,
         after,
         limit,
@@ -206,23 +210,36 @@ async def session_ids_after(conn: Connection, tenant_id: int, after: UUID, limit
 async def running_published(conn: Connection, tenant_id: int) -> list[UUID]:
     """Sessions that were told and run."""
     rows = await conn.fetch(
-        "SELECT x.session_id FROM sessions x JOIN ocpi_objects o ON o.tenant_id = x.tenant_id AND o.module = 'sessions' "
-        "AND o.object_id = x.session_id::text AND o.origin = 'own' "
-        "WHERE x.tenant_id = $1 AND x.status = 'active' ORDER BY x.session_id",
+        "SELECT x.session_id FROM sessions x WHERE x.tenant_id = $1 AND x.status = 'active' AND EXISTS (SELECT FROM ocpi_objects o "
+        f"WHERE o.tenant_id = x.tenant_id AND o.module = 'sessions' AND o.object_id = {TOLD_AS}::text AND o.origin = 'own') "
+        "ORDER BY x.session_id",
         tenant_id,
     )
     return [row[0] for row in rows]
+
+
+async def grown_sessions(conn: Connection) -> list[tuple[int, UUID]]:
+    """Running sessions whose energy is another than what was told last, with their tenants; the gateway role. At most 1,000."""
+    rows = await conn.fetch(
+        "WITH told AS (SELECT tenant_id, object_id::uuid AS told_as, (document ->> 'kwh')::numeric AS kwh FROM ocpi_objects "
+        "WHERE module = 'sessions' AND origin = 'own' AND document ->> 'status' = 'ACTIVE') "
+        f"SELECT x.tenant_id, x.session_id FROM told t JOIN sessions x ON x.tenant_id = t.tenant_id AND x.session_id = {OURS} "
+        "WHERE x.status = 'active' AND coalesce(x.energy_wh, 0) <> t.kwh * 1000 LIMIT 1000"
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 async def untold_sessions(conn: Connection, tenant_id: int, location_ids: Collection[str], since: datetime) -> list[UUID]:
     """Sessions at these locations, of other parties' tokens, that have a CDR which was not told: it could not be, for what was
     missing of the location. At most 1,000."""
     rows = await conn.fetch(
-        "SELECT DISTINCT c.session_id FROM cdrs c "
+        "SELECT DISTINCT coalesce(c.session_id, r.ocpi_session_id) FROM cdrs c "
+        "LEFT JOIN reservations r ON r.tenant_id = c.tenant_id AND r.reservation_id = c.reservation_id "
         "JOIN id_tokens t ON t.tenant_id = c.tenant_id AND t.token_key = lower(c.id_token) AND t.owner_country_code IS NOT NULL "
         "WHERE c.tenant_id = $1 AND c.location_id = ANY($2::uuid[]) AND c.created_at >= $3 "
         "AND NOT EXISTS (SELECT FROM ocpi_objects o WHERE o.tenant_id = c.tenant_id AND o.module = 'cdrs' "
-        "AND o.object_id = lower(c.cdr_id) AND o.origin = 'own') LIMIT 1000",
+        "AND o.object_id = lower(c.cdr_id) AND o.origin = 'own') AND coalesce(c.session_id, r.ocpi_session_id) IS NOT NULL "
+        "LIMIT 1000",
         tenant_id,
         list(location_ids),
         since,

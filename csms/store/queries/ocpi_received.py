@@ -31,6 +31,7 @@ _NEW: Final = RowType(
         ("with_party_id", "text"),
         ("document", "text"),
         ("last_updated", "timestamptz"),
+        ("size", "int4"),
     )
 )
 
@@ -173,6 +174,7 @@ async def get_numbered(conn: Connection, tenant_id: int, module: str, object_no:
 
 
 def _row(new: NewObject) -> tuple[Any, ...]:
+    encoded = encode(new.document)
     return (
         new.key.module,
         *new.key.owner,
@@ -181,6 +183,7 @@ def _row(new: NewObject) -> tuple[Any, ...]:
         new.origin,
         new.partner_id,
         *(new.with_party or (None, None)),
-        encode(new.document).decode(),
+        encoded.decode(),
         new.last_updated,
+        len(encoded),
     )

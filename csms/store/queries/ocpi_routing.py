@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid import UUID
 from csms.roaming.parties import Folded, PartnerRole
 from csms.roaming.routing_open import LookUp
 from csms.store.pool import Connection
-from csms.store.queries.ocpi_partners import list_roles
+from csms.store.queries.ocpi_partners import list_roles, lock_roles
 
 RouteKind = Literal["session", "reservation"]
 
@@ -31,6 +31,48 @@ async def note_route(conn: Connection, tenant_id: int, kind: RouteKind, object_i
         *owner,
         *other,
     )
+
+
+async def note_places(conn: Connection, tenant_id: int, owner: Folded, other: Folded, countries: Mapping[str, str]) -> None:
+    """Locations of `owner` (folded ids) are in these countries, and have passed between it and `other`."""
+    await conn.execute(
+        "INSERT INTO ocpi_routes AS r (tenant_id, kind, object_id, owner_country_code, owner_party_id, other_country_code, "
+        "other_party_id, country) SELECT $1, 'location', p.object_id, $2, $3, $4, $5, p.country "
+        "FROM unnest($6::text[], $7::text[]) AS p(object_id, country) ORDER BY p.object_id "
+        "ON CONFLICT ON CONSTRAINT ocpi_routes_pkey DO UPDATE SET seen_at = now(), country = excluded.country "
+        "WHERE r.seen_at < now() - interval '1 day' OR r.country IS DISTINCT FROM excluded.country",
+        tenant_id,
+        *owner,
+        *other,
+        list(countries),
+        list(countries.values()),
+    )
+
+
+async def country_of_place(conn: Connection, tenant_id: int, owner: Folded, location_id: str) -> str | None:
+    """Where a location (folded id) is, as its owner has told everybody, or somebody through the hub. What is asked for is kept."""
+    country: str | None = await conn.fetchval(
+        "SELECT document ->> 'country' FROM ocpi_objects WHERE tenant_id = $1 AND module = 'locations' AND country_code = $2 "
+        "AND party_id = $3 AND object_id = $4 AND kind = ''",
+        tenant_id,
+        *owner,
+        location_id,
+    )
+    if country is not None:
+        return country
+    key = "tenant_id = $1 AND kind = 'location' AND object_id = $2 AND owner_country_code = $3 AND owner_party_id = $4"
+    row = await conn.fetchrow(
+        f"SELECT country, seen_at < now() - interval '1 day' AS old FROM ocpi_routes WHERE {key} ORDER BY seen_at DESC LIMIT 1",
+        tenant_id,
+        location_id,
+        *owner,
+    )
+    if row is None:
+        return None
+    if row["old"]:
+        await conn.execute(f"UPDATE ocpi_routes SET seen_at = now() WHERE {key}", tenant_id, location_id, *owner)
+    found: str | None = row["country"]
+    return found
 
 
 async def find(conn: Connection, tenant_id: int, look_ups: Collection[LookUp]) -> dict[LookUp, list[Folded]]:
@@ -75,6 +117,22 @@ async def take_unannounced(conn: Connection, tenant_id: int) -> list[PartnerRole
     if not changed:
         return []
     return [role for role in await list_roles(conn, tenant_id) if (role.country_code, role.party_id, role.role) in changed]
+
+
+async def announce_again(conn: Connection, tenant_id: int, parties: Collection[Folded] | None) -> None:
+    """Who may exchange anything with these parties of the hub has changed (None: with all), and so what others are shown of them
+    (I4)."""
+    await lock_roles(conn, tenant_id)
+    await conn.execute(
+        "UPDATE ocpi_roles SET last_updated = greatest(clock_timestamp(), last_updated) "
+        "WHERE tenant_id = $1 AND status IN ('CONNECTED', 'OFFLINE') "
+        "AND EXISTS (SELECT FROM tenants t WHERE t.tenant_id = $1 AND t.kind = 'hub') "
+        "AND ($2 OR (lower(country_code), lower(party_id)) IN (SELECT * FROM unnest($3::text[], $4::text[])))",
+        tenant_id,
+        parties is None,
+        [party[0] for party in parties or ()],
+        [party[1] for party in parties or ()],
+    )
 
 
 async def put_role_of_hub(conn: Connection, tenant_id: int, role: PartnerRole) -> bool:

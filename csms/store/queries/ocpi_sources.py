@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -26,11 +26,15 @@ from csms.roaming.sources import (
     Vouching,
 )
 from csms.store.pool import Connection
+from csms.store.queries.ocpi_session_ids import GOES_ON, ORDERED_SINCE
 
 _read_cdr: Final = msgspec.json.Decoder(Cdr).decode
 _read_state: Final = msgspec.json.Decoder(PricingState).decode
-_read_periods: Final = msgspec.json.Decoder(tuple[ChargingPeriod, ...]).decode
+read_periods: Final = msgspec.json.Decoder(tuple[ChargingPeriod, ...]).decode
+_read_price: Final = msgspec.json.Decoder(Price).decode
 _read_tariff: Final = msgspec.json.Decoder(Tariff).decode
+
+Details = TypeVar("Details", LocationDetails, EvseDetails, ConnectorDetails)
 
 _PLAIN_LOCATION: Final = LocationDetails()
 _PLAIN_EVSE: Final = EvseDetails()
@@ -59,7 +63,7 @@ async def locations(conn: Connection, tenant_id: int, location_ids: Collection[U
     for row in rows:
         fields = dict(row)
         roaming = fields.pop("roaming")
-        found[row["location_id"]] = LocationSource(**fields, details=_PLAIN_LOCATION if roaming is None else read_location(roaming))
+        found[row["location_id"]] = LocationSource(**fields, details=_entered(roaming, read_location, _PLAIN_LOCATION))
     return found
 
 
@@ -151,7 +155,14 @@ async def foreign_tokens(conn: Connection, tenant_id: int, session_ids: Collecti
         tenant_id,
         list(session_ids),
     )
-    keys = {row["session_id"]: _keys(row["id_token"], row["id_token_type"]) for row in sessions}
+    return await tokens_named(conn, tenant_id, {row["session_id"]: (row["id_token"], row["id_token_type"]) for row in sessions})
+
+
+async def tokens_named(conn: Connection, tenant_id: int, named: dict[UUID, tuple[str, str | None]]) -> dict[UUID, ForeignToken]:
+    """Which other parties' tokens are meant by what stations say: (id token, its type of OCPP 2.x), by any key."""
+    if not named:
+        return {}
+    keys = {key: _keys(*words) for key, words in named.items()}
     rows = await conn.fetch(
         # the uid is the owner's: an alias stands for its parent, and contracts have a spelling of ours (queries.ocpi_tokens)
         "SELECT t.token_key, t.token_id, coalesce(p.label, p.id_token, CASE WHEN t.owner_party_id IS NOT NULL THEN t.label END, "
@@ -165,15 +176,15 @@ async def foreign_tokens(conn: Connection, tenant_id: int, session_ids: Collecti
     for row in rows:
         by_key.setdefault(row["token_key"], []).append(row)
     found = {}
-    for session in sessions:
-        wanted, first = keys[session["session_id"]], keys[session["session_id"]][0]
-        fitting = [row for key in dict.fromkeys(wanted) for row in by_key.get(key, ())]
-        fitting = [row for row in fitting if session["id_token_type"] in (None, row["type"])]
+    for key, (_, token_type) in named.items():
+        wanted, first = keys[key], keys[key][0]
+        fitting = [row for one in dict.fromkeys(wanted) for row in by_key.get(one, ())]
+        fitting = [row for row in fitting if token_type in (None, row["type"])]
         token = min(
             fitting, key=lambda row: (row["retired"], row["token_key"] != first, row["type"], str(row["token_id"])), default=None
         )
         if token is not None and token["owner_country_code"] is not None:
-            found[session["session_id"]] = ForeignToken(
+            found[key] = ForeignToken(
                 country_code=token["owner_country_code"],
                 party_id=token["owner_party_id"],
                 id_token=token["id_token"],
@@ -188,22 +199,31 @@ async def foreign_tokens(conn: Connection, tenant_id: int, session_ids: Collecti
 async def sessions(conn: Connection, tenant_id: int, tokens_of: dict[UUID, ForeignToken]) -> list[SessionSource]:
     """Sessions with the tokens that `foreign_tokens` gave, by id. Where the station named no connector it is the EVSE's first."""
     rows = await conn.fetch(
-        "SELECT x.session_id, x.status, x.created_at, x.start_time, x.stop_time, x.last_meter_time, x.energy_wh, s.location_id, "
+        "SELECT x.session_id, coalesce(r.ocpi_session_id, x.session_id) AS told_as, x.status, x.created_at, x.start_time, "
+        "x.stop_time, x.last_meter_time, x.energy_wh, s.location_id, "
         "e.evse_uid, coalesce(x.connector_id, (SELECT min(c.connector_id) FROM connectors c WHERE c.tenant_id = x.tenant_id "
         "AND c.station_id = x.station_id AND c.evse_id = x.evse_id AND c.connector_id > 0)) AS connector_id, s.meter_serial, "
         "x.command_id IS NOT NULL AS by_command, coalesce(k.currency, t.currency) AS currency, k.tariff_id, k.state, "
-        "k.total_excl_vat, k.total_incl_vat, v.method, v.reference, "
-        "(SELECT d.document -> 'charging_periods' FROM cdrs d WHERE d.tenant_id = x.tenant_id AND d.session_id = x.session_id "
-        "AND d.credit_of IS NULL ORDER BY d.revision DESC LIMIT 1) AS periods "
+        "k.total_excl_vat, k.total_incl_vat, v.method, coalesce(v.reference, w.reference) AS reference, d.total_cost, d.periods "
         "FROM sessions x JOIN stations s ON s.tenant_id = x.tenant_id AND s.station_id = x.station_id "
         "JOIN tenants t ON t.tenant_id = x.tenant_id "
         "LEFT JOIN evses e ON e.tenant_id = x.tenant_id AND e.station_id = x.station_id AND e.evse_id = x.evse_id "
+        f"LEFT JOIN reservations r ON {GOES_ON} "
         "LEFT JOIN session_costs k ON k.tenant_id = x.tenant_id AND k.session_id = x.session_id "
-        "LEFT JOIN LATERAL (SELECT a.method, a.reference FROM ocpi_authorizations a WHERE a.tenant_id = x.tenant_id "
+        "LEFT JOIN LATERAL (SELECT c.document -> 'total_cost' AS total_cost, c.document -> 'charging_periods' AS periods "
+        "FROM cdrs c WHERE c.tenant_id = x.tenant_id AND c.session_id = x.session_id AND c.credit_of IS NULL "
+        "ORDER BY c.revision DESC LIMIT 1) d ON true "
+        "LEFT JOIN LATERAL (SELECT a.method, a.reference, a.created_at FROM ocpi_authorizations a WHERE a.tenant_id = x.tenant_id "
         "AND a.token_key = lower(x.id_token) AND (a.station_id IS NULL OR a.station_id = x.station_id) "
-        "AND a.created_at > x.created_at - interval '3 hours' AND a.created_at <= CASE WHEN x.status = 'active' THEN now() "
+        f"AND a.created_at > least(x.created_at - interval '3 hours', {ORDERED_SINCE}) "
+        "AND a.created_at <= CASE WHEN x.status = 'active' THEN now() "
         "ELSE greatest(x.created_at, x.stop_time) + interval '1 minute' END "
         "ORDER BY a.created_at DESC LIMIT 1) v ON true "
+        # E7: the last one given, be it with the reservation
+        "LEFT JOIN LATERAL (SELECT a.reference FROM ocpi_authorizations a WHERE a.tenant_id = x.tenant_id "
+        "AND a.token_key = lower(x.id_token) AND (a.station_id IS NULL OR a.station_id = x.station_id) "
+        f"AND a.created_at > {ORDERED_SINCE} AND a.created_at < v.created_at AND a.reference IS NOT NULL "
+        "ORDER BY a.created_at DESC LIMIT 1) w ON true "
         "WHERE x.tenant_id = $1 AND x.session_id = ANY($2::uuid[]) ORDER BY x.session_id",
         tenant_id,
         list(tokens_of),
@@ -211,14 +231,19 @@ async def sessions(conn: Connection, tenant_id: int, tokens_of: dict[UUID, Forei
     return [_session(row, tokens_of[row["session_id"]]) for row in rows]
 
 
-async def cdrs(conn: Connection, tenant_id: int, session_ids: Collection[UUID]) -> list[Cdr]:
-    """All CDRs and credits of these sessions, in the order of their numbers."""
+async def cdrs(conn: Connection, tenant_id: int, session_ids: Collection[UUID]) -> dict[UUID, list[Cdr]]:
+    """All CDRs and credits of these sessions, and of the reservations that are told by these ids, in the order of their numbers."""
     rows = await conn.fetch(
-        "SELECT document FROM cdrs WHERE tenant_id = $1 AND session_id = ANY($2::uuid[]) ORDER BY number",
+        "SELECT d.session_id AS of, d.number, d.document FROM cdrs d WHERE d.tenant_id = $1 AND d.session_id = ANY($2::uuid[]) "
+        "UNION ALL SELECT r.ocpi_session_id, d.number, d.document FROM reservations r JOIN cdrs d ON d.tenant_id = r.tenant_id "
+        "AND d.reservation_id = r.reservation_id WHERE r.tenant_id = $1 AND r.ocpi_session_id = ANY($2::uuid[]) ORDER BY number",
         tenant_id,
         list(session_ids),
     )
-    return [_read_cdr(row[0]) for row in rows]
+    found: dict[UUID, list[Cdr]] = {}
+    for row in rows:
+        found.setdefault(row["of"], []).append(_read_cdr(row["document"]))
+    return found
 
 
 async def connector_details(
@@ -235,19 +260,23 @@ async def connector_details(
     return {(row[0], row[1]): read_connector(row[2]) for row in rows}
 
 
+def _entered(document: str | None, read: Callable[[str], Details], plain: Details) -> Details:
+    """What people have entered for roaming; `plain` where that is nothing."""
+    return plain if document is None else read(document)
+
+
 def _evses(rows: list[Any]) -> list[EvseSource]:
     found: dict[UUID, tuple[Any, list[ConnectorSource]]] = {}
     for row in rows:
         connectors = found.setdefault(row["evse_uid"], (row, []))[1]
         if row["connector_id"] is not None:
-            roaming = row["connector_roaming"]
             connectors.append(
                 ConnectorSource(
                     connector_id=row["connector_id"],
                     connector_type=row["connector_type"],
                     max_power_w=row["max_power_w"],
                     status=row["status"],
-                    details=_PLAIN_CONNECTOR if roaming is None else read_connector(roaming),
+                    details=_entered(row["connector_roaming"], read_connector, _PLAIN_CONNECTOR),
                 )
             )
     return [
@@ -262,7 +291,7 @@ def _evses(rows: list[Any]) -> list[EvseSource]:
             evse_id=row["evse_id"],
             evse_uid=row["evse_uid"],
             emi3_evse_id=row["emi3_evse_id"],
-            details=_PLAIN_EVSE if row["evse_roaming"] is None else read_evse(row["evse_roaming"]),
+            details=_entered(row["evse_roaming"], read_evse, _PLAIN_EVSE),
             connectors=tuple(connectors),
         )
         for row, connectors in found.values()
@@ -270,10 +299,9 @@ def _evses(rows: list[Any]) -> list[EvseSource]:
 
 
 def _session(row: Any, token: ForeignToken) -> SessionSource:
-    total = None if row["total_excl_vat"] is None else Price(row["total_excl_vat"], row["total_incl_vat"])
     return SessionSource(
         **{name: row[name] for name in _SESSION_PLAIN},
-        total_cost=total,
+        total_cost=_total(row),
         periods=_periods(row),
         token=token,
         vouching=None if row["method"] is None else Vouching(row["method"], row["reference"]),
@@ -282,6 +310,7 @@ def _session(row: Any, token: ForeignToken) -> SessionSource:
 
 _SESSION_PLAIN: Final = (
     "session_id",
+    "told_as",
     "status",
     "created_at",
     "start_time",
@@ -298,9 +327,16 @@ _SESSION_PLAIN: Final = (
 )
 
 
+def _total(row: Any) -> Price | None:
+    """As the CDR says it; before there is one, the running cost, which is rounded for people."""
+    if row["total_cost"] is not None:
+        return _read_price(row["total_cost"])
+    return None if row["total_excl_vat"] is None else Price(row["total_excl_vat"], row["total_incl_vat"])
+
+
 def _periods(row: Any) -> tuple[ChargingPeriod, ...] | None:
     if row["periods"] is not None:
-        return _read_periods(row["periods"])
+        return read_periods(row["periods"])
     if row["state"] is None or row["tariff_id"] is None:
         return None
     try:

@@ -194,6 +194,28 @@ async def put_alias(
     return ForeignToken(*row)
 
 
+class KeptPlace(msgspec.Struct, frozen=True):
+    """A place that is kept for a token. `told`: as what its station knows it; `evse_id` None: any of the station's."""
+
+    station_id: int
+    evse_id: int | None
+    told: ForeignToken
+
+
+async def find_kept_places(conn: Connection, tenant_id: int, token_id: UUID, station_ids: Collection[int]) -> list[KeptPlace]:
+    """Those that are kept for a token, or for an alias of it that is still good, at these stations; the newest first."""
+    rows = await conn.fetch(
+        f"SELECT r.station_id, r.evse_id, {_COLUMNS} FROM reservations r JOIN id_tokens t ON t.tenant_id = r.tenant_id "
+        "AND t.token_key = lower(r.id_token) AND t.type = r.id_token_type "
+        "WHERE r.tenant_id = $1 AND r.station_id = ANY($3::bigint[]) AND r.status = 'active' "
+        "AND $2 IN (t.token_id, t.parent_token_id) AND (t.used_at IS NULL OR NOT t.single_use) ORDER BY r.created_at DESC LIMIT 10",
+        tenant_id,
+        token_id,
+        list(station_ids),
+    )
+    return [KeptPlace(row[0], row[1], ForeignToken(*list(row)[2:])) for row in rows]
+
+
 async def find_foreign_tokens(
     conn: Connection, tenant_id: int, keys: Collection[str], token_type: str | None
 ) -> list[ForeignToken]:

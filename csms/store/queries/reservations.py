@@ -34,7 +34,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reservation(msgspec.Struct, frozen=True, kw_only=True):
-    """`reservation_id` is OCPP's. `replacing`: the station has been asked for other terms, and has not answered."""
+    """`reservation_id` is OCPP's. `replacing`: the station has been asked for other terms, and has not answered. `ocpi_session_id`:
+    by which its party is told of it (E5)."""
 
     reservation_id: int
     station_id: int
@@ -50,6 +51,7 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
     ocpi_reservation_id: str | None
     ocpi_country_code: str | None
     ocpi_party_id: str | None
+    ocpi_session_id: UUID | None
     session_id: UUID | None
     command_id: UUID | None
     requested_by: str
@@ -84,7 +86,7 @@ _OPEN: Final = "status IN ('requested', 'active')"
 _COLUMNS: Final = (
     "r.reservation_id, r.station_id, s.identity AS charge_point_id, r.evse_id, r.id_token, r.id_token_type, r.group_id_token, "
     "r.status, r.status_reason, r.expires_at, r.replacement IS NOT NULL AS replacing, r.ocpi_reservation_id, r.ocpi_country_code, "
-    "r.ocpi_party_id, r.session_id, r.command_id, r.requested_by, r.cancelled_by, r.created_at, r.updated_at"
+    "r.ocpi_party_id, r.ocpi_session_id, r.session_id, r.command_id, r.requested_by, r.cancelled_by, r.created_at, r.updated_at"
 )
 _FROM: Final = "reservations r JOIN stations s ON s.tenant_id = r.tenant_id AND s.station_id = r.station_id"
 _TELL: Final = (
@@ -93,6 +95,7 @@ _TELL: Final = (
     "'reservation_id', c.reservation_id, 'status', c.status, 'reason', c.status_reason, 'evse_id', c.evse_id, "
     "'expires_at', to_char(c.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), 'session_id', c.session_id, "
     "'ocpi_reservation_id', c.ocpi_reservation_id, 'ocpi_country_code', c.ocpi_country_code, 'ocpi_party_id', c.ocpi_party_id, "
+    "'ocpi_session_id', c.ocpi_session_id, "
     "'requested_by', c.requested_by, 'cancelled_by', c.cancelled_by) FROM changed c WHERE c.told IS NOT NULL"
 )
 _REPLACED: Final = "evse_id, id_token, id_token_type, group_id_token, expires_at"
@@ -122,7 +125,7 @@ async def note_ends(conn: Connection, ends: Sequence[End]) -> None:
     """Their stations ended them."""
     await conn.execute(
         "WITH changed AS (UPDATE reservations r SET status = n.status, status_reason = n.reason, replacement = NULL, "
-        "updated_at = now() "
+        "ended_at = now(), updated_at = now() "
         f"FROM {_END.source('n')} WHERE r.tenant_id = n.tenant_id AND r.station_id = n.station_id "
         f"AND r.reservation_id = n.reservation_id AND r.{_OPEN} RETURNING r.*, r.status AS told) " + _TELL,
         *_END.parameters(ends),
@@ -141,7 +144,8 @@ async def note_answers(conn: Connection, answers: Sequence[Answer]) -> None:
             "status = CASE WHEN n.refusal IS NULL OR r.replacement IS NOT NULL THEN 'active' ELSE 'refused' END, "
             f"status_reason = n.refusal, ({_REPLACED}) = (SELECT p.evse_id, p.id_token, p.id_token_type, p.group_id_token, "
             "p.expires_at FROM json_populate_record(r, CASE WHEN n.refusal IS NULL THEN coalesce(r.replacement, '{}'::json) "
-            "ELSE '{}'::json END) p), replacement = NULL, shown_at = NULL, updated_at = now() "
+            "ELSE '{}'::json END) p), replacement = NULL, shown_at = NULL, "
+            "made_at = CASE WHEN n.refusal IS NULL THEN coalesce(r.made_at, now()) ELSE r.made_at END, updated_at = now() "
             f"FROM {_ANSWER.source('n')} WHERE r.tenant_id = n.tenant_id AND r.station_id = n.station_id "
             f"AND r.command_id = n.command_id AND r.{_OPEN} AND (r.status = 'requested' OR r.replacement IS NOT NULL) "
             "RETURNING r.*, CASE WHEN n.refusal IS NULL THEN 'made' END AS told) " + _TELL,
@@ -150,8 +154,8 @@ async def note_answers(conn: Connection, answers: Sequence[Answer]) -> None:
     cancelled = [(a.tenant_id, a.station_id, a.command_id, a.refusal) for a in answers if a.cancels]
     if cancelled:
         await conn.execute(
-            "WITH changed AS (UPDATE reservations r SET status = 'cancelled', replacement = NULL, updated_at = now(), "
-            "status_reason = CASE WHEN n.refusal IS NULL THEN 'ordered' ELSE 'unknown_to_station' END "
+            "WITH changed AS (UPDATE reservations r SET status = 'cancelled', replacement = NULL, ended_at = now(), "
+            "updated_at = now(), status_reason = CASE WHEN n.refusal IS NULL THEN 'ordered' ELSE 'unknown_to_station' END "
             f"FROM {_ANSWER.source('n')} WHERE r.tenant_id = n.tenant_id AND r.station_id = n.station_id "
             f"AND r.cancel_command_id = n.command_id AND r.{_OPEN} AND coalesce(n.refusal, 'rejected') = 'rejected' "
             "RETURNING r.*, 'cancelled' AS told) " + _TELL,
@@ -202,7 +206,8 @@ async def settle(conn: Connection, limit: int) -> int:
         "OR k.status = 'Available' AND k.status_recorded_at > r.shown_at))) "
         "LIMIT $1 FOR UPDATE OF r SKIP LOCKED), "
         "changed AS (UPDATE reservations r SET status = due.status, status_reason = due.reason, replacement = NULL, "
-        "updated_at = now() FROM due WHERE r.tenant_id = due.tenant_id AND r.reservation_id = due.reservation_id "
+        "ended_at = CASE WHEN due.status <> 'refused' THEN now() END, updated_at = now() "
+        "FROM due WHERE r.tenant_id = due.tenant_id AND r.reservation_id = due.reservation_id "
         "RETURNING r.*, CASE WHEN r.status <> 'refused' THEN r.status END AS told), "
         f"told AS ({_TELL}) SELECT count(*) AS count FROM changed",
         limit,
@@ -273,18 +278,27 @@ async def hold_station(conn: Connection, tenant_id: int, identity: str) -> Surro
 
 
 async def insert_reservation(
-    conn: Connection, tenant_id: int, station_id: int, terms: Terms, command_id: UUID, requested_by: str, ocpi: OcpiKey | None
+    conn: Connection,
+    tenant_id: int,
+    station_id: int,
+    terms: Terms,
+    command_id: UUID,
+    requested_by: str,
+    ocpi: OcpiKey | None,
+    ocpi_session_id: UUID | None = None,
 ) -> int:
     """Record what the station is about to be asked for; gives its number."""
     number: int = await conn.fetchval(
         f"INSERT INTO reservations (tenant_id, station_id, {_REPLACED}, command_id, requested_by, ocpi_reservation_id, "
-        "ocpi_country_code, ocpi_party_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING reservation_id",
+        "ocpi_country_code, ocpi_party_id, ocpi_session_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) "
+        "RETURNING reservation_id",
         tenant_id,
         station_id,
         *msgspec.structs.astuple(terms),
         command_id,
         requested_by,
         *((None, None, None) if ocpi is None else msgspec.structs.astuple(ocpi)),
+        ocpi_session_id,
     )
     return number
 

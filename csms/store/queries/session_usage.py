@@ -21,9 +21,10 @@ After = Mapping[UUID, datetime | None]
 RESERVED_AT: Final = (
     "(SELECT c.finished_at FROM commands c WHERE c.tenant_id = x.tenant_id AND c.station_id = x.station_id "
     "AND c.reference = x.reservation_id::text AND c.action = 'ReserveNow' AND c.status = 'accepted' "
-    "AND c.sent_at < coalesce(x.start_time, x.created_at) ORDER BY c.sent_at DESC LIMIT 1)"
+    "AND c.sent_at < coalesce(x.start_time, x.created_at) AND NOT EXISTS (SELECT FROM cdrs d WHERE d.tenant_id = x.tenant_id "
+    "AND d.reservation_id = x.reservation_id) ORDER BY c.sent_at DESC LIMIT 1)"
 )
-"""Of a session `x`."""
+"""Of a session `x`; not of a reservation that was thought unused, and has been billed as such."""
 
 _AFTER: Final = RowType((("session_id", "uuid"), ("after", "timestamptz")))
 _read_shape: Final = msgspec.json.Decoder(tuple[Channel, ...]).decode

@@ -8,23 +8,28 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+import msgspec
+
 from csms.domain.authorization import restrictions_of
 from csms.domain.decisions import AuthorizationStatus
 from csms.domain.known_tokens import KnownToken
 from csms.domain.restrictions import Place, Restrictions
 from csms.domain.token_identity import canonical, lookup_key
+from csms.ledger.rows import OpenSession, Usage, UsageQuestion
 from csms.ledger.weighing import TokenQuestion, Weighing
 from csms.roaming.authorization import allowed_of
 from csms.roaming.countries import alpha2, alpha3
 from csms.roaming.mapping.connectors import RATINGS
 from csms.roaming.mapping.tokens import map_token, owner_of_token, token_type
+from csms.roaming.parties import Folded
 from csms.roaming.sources import TokenSource
 from csms.store import Connection
 from csms.store.known_tokens import load_known_tokens
 from csms.store.ledger_tokens import TokenLookups
-from csms.store.queries import ocpi_objects, ocpi_sources, ocpi_tokens
+from csms.store.queries import ocpi_abroad, ocpi_objects, ocpi_sources, ocpi_tokens
+from csms.store.queries.ocpi_abroad import Spot
 from csms.store.queries.ocpi_objects import ObjectKey
-from csms.tenants import TenantDirectory
+from csms.tenants import TenantConfig, TenantDirectory
 from hub.ocpi.message import OcpiProblem, OcpiResponse, not_found
 from hub.ocpi.own.call import OwnCall
 from hub.ocpi.own.ordering import asking_party
@@ -56,6 +61,10 @@ class Asked:
         uids = self.references.evse_uids or tuple(str(evse.get("uid", "")) for evse in told.values())
         return [(uid, _connector_types(told.get(fold(uid), {}))) for uid in uids[:MOST_EVSES]]
 
+    def spot(self, cpo: Folded) -> Spot:
+        """At whose station, and where, somebody stands."""
+        return Spot(cpo, fold(self.references.location_id), tuple(fold(uid) for uid in self.references.evse_uids[:MOST_EVSES]))
+
     def place(self, countries: Collection[str]) -> Place:
         """The location in our terms; `countries`: the codes that restrictions name."""
         location = self.known or {}
@@ -73,14 +82,31 @@ class Asked:
 
 
 class _Lookups(TokenLookups):
-    """Our data, with a place that is not ours."""
+    """Our data, with a place that is not ours, and with what was charged at others (one indexed statement more for each)."""
 
-    def __init__(self, connection: Connection, place: Place) -> None:
+    def __init__(self, connection: Connection, tenant: TenantConfig, owner: Folded, place: Place, spot: Spot | None) -> None:
         super().__init__(connection)
+        self._tenant = tenant
+        self._owner = owner
         self._place = place
+        self._spot = spot
 
     async def places(self, keys: Collection[tuple[int, int]]) -> dict[tuple[int, int], Place]:
         return dict.fromkeys(keys, self._place)
+
+    async def open_token_sessions(self, keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], list[OpenSession]]:
+        tenant_id = self._tenant.tenant_id
+        found = await super().open_token_sessions(keys)
+        abroad = await ocpi_abroad.open_sessions(
+            self.connection, tenant_id, self._owner, [token_key for _, token_key in keys], self._spot
+        )
+        return {key: [*found.get(key, ()), *abroad.get(key[1], ())] for key in keys}
+
+    async def token_usage(self, questions: Collection[UsageQuestion]) -> dict[UsageQuestion, Usage]:
+        tenant = self._tenant
+        here = await super().token_usage(questions)
+        abroad = await ocpi_abroad.usage(self.connection, tenant.tenant_id, self._owner, tenant.currency, questions)
+        return {one: Usage(here[one].sessions + abroad[one].sessions, here[one].amount + abroad[one].amount) for one in questions}
 
 
 async def authorize(call: OwnCall) -> OcpiResponse:
@@ -105,7 +131,8 @@ async def authorize(call: OwnCall) -> OcpiResponse:
         if source is None or owner is None or wrong or not agreements.allows(party.folded, owner.folded, "tokens"):
             raise not_found("there is no such token", StatusCode.UNKNOWN_TOKEN)  # K5
         asked = None if references is None else Asked(references, await _location(conn, tenant_id, references, party))
-        status, location = await judge_own_token(conn, call.ocpi.tenants, tenant_id, source, asked, now)
+        spot = None if asked is None else asked.spot(party.folded)
+        status, location = await judge_own_token(conn, call.ocpi.tenants, tenant_id, source, owner, asked, now, spot=spot)
         return await token_document(conn, tenant_id, source, owner, name, now), status, location
 
     token, status, location = await call.ocpi.store.hub.tenant_unit(tenant_id, work)
@@ -132,11 +159,22 @@ async def _location(conn: Connection, tenant_id: int, references: LocationRefere
 
 
 async def judge_own_token(
-    conn: Connection, tenants: TenantDirectory, tenant_id: int, source: TokenSource, asked: Asked | None, now: datetime
+    conn: Connection,
+    tenants: TenantDirectory,
+    tenant_id: int,
+    source: TokenSource,
+    owner: Party,
+    asked: Asked | None,
+    now: datetime,
+    *,
+    spot: Spot | None = None,
+    begins: bool = True,
 ) -> tuple[AuthorizationStatus, dict[str, Any] | None]:
-    """The verdict on a token of ours, and the location with the EVSEs where it holds. Raises OcpiProblem (2002) where that depends
-    on the location and none is named."""
-    if source.retired:
+    """The verdict on a token of ours, told as a token of `owner`, and the location with the EVSEs where it holds. What it has used
+    at others counts. `spot`: where its driver stands, if he may want to end what goes on there. `begins`: a session is to begin
+    now. Raises OcpiProblem (2002) where the verdict depends on the location and none is named."""
+    tenant = tenants.by_id(tenant_id)
+    if source.retired or tenant is None:
         return "Blocked", None
     anywhere = TokenQuestion(tenant_id, 0, source.id_token, source.type)
     weighing = await Weighing.prepare(TokenLookups(conn), tenants, now, [anywhere])
@@ -149,11 +187,10 @@ async def judge_own_token(
         raise OcpiProblem(StatusCode.NOT_ENOUGH_INFORMATION, "this token may charge at some places only: name the location")
     place = _NOWHERE if asked is None else asked.place({country for r in restrictions for country in r.countries})
     numbered = [(uid, _FIRST_EVSE + n) for n, (uid, _) in enumerate([] if asked is None else asked.evses())]
-    questions = {
-        uid: TokenQuestion(tenant_id, _ELSEWHERE, source.id_token, source.type, evse_id=number) for uid, number in numbered
-    }
-    whole = TokenQuestion(tenant_id, _ELSEWHERE, source.id_token, source.type)
-    weighing = await Weighing.prepare(_Lookups(conn, place), tenants, now, [whole, *questions.values()])
+    whole = TokenQuestion(tenant_id, _ELSEWHERE, source.id_token, source.type, concurrent=begins)
+    questions = {uid: msgspec.structs.replace(whole, evse_id=number) for uid, number in numbered}
+    lookups = _Lookups(conn, tenant, owner.folded, place, spot)
+    weighing = await Weighing.prepare(lookups, tenants, now, [whole, *questions.values()])
     verdicts = {uid: weighing.judge(question).decision.status for uid, question in questions.items()}
     allowed = tuple(uid for uid, status in verdicts.items() if status == "Accepted")
     status = weighing.judge(whole).decision.status

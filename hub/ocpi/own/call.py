@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from csms.roaming.parties import OwnParty
 from csms.roaming.partners import PartnerSettings
+from csms.roaming.room import Allowance
 from hub.ocpi.message import OcpiRequest, OcpiResponse, Requester
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ class OwnCall:
     requester: Requester
     request: OcpiRequest
     settings: PartnerSettings
+
+    @property
+    def allowance(self) -> Allowance:
+        """What whoever asks may store here."""
+        return self.ocpi.room.of(self.requester.partner_id, self.settings)
 
 
 Handler = Callable[[OwnCall], Awaitable[OcpiResponse]]

@@ -43,7 +43,7 @@ async def post_received(call: OwnCall) -> OcpiResponse:
     )
     own = {party.party.folded for party in call.ocpi.directory.own.of_tenant(tenant_id, "EMSP")}
     created, booked = await call.ocpi.store.hub.tenant_unit(
-        tenant_id, lambda conn: received_cdrs.book(conn, tenant_id, checked, own, call.requester.partner_id)
+        tenant_id, lambda conn: received_cdrs.book(conn, tenant_id, checked, own, call.allowance)
     )
     url = call.ocpi.urls.endpoint(await spoken_version(call), MODULE, "RECEIVER", *owner, reading.value.id)
     findings = booked.findings if booked is not None else ()

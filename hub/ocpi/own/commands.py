@@ -17,7 +17,7 @@ from csms.roaming.commands import StationEvse, choose_evse, fits, offers
 from csms.store import Connection
 from csms.store.queries import ocpi_authorizations, ocpi_tokens
 from csms.store.queries import reservations as reservation_queries
-from csms.store.queries.ocpi_tokens import ForeignToken
+from csms.store.queries.ocpi_tokens import ForeignToken, KeptPlace
 from csms.store.queries.reservations import OcpiKey
 from hub.ocpi.message import OcpiResponse, not_found
 from hub.ocpi.own.call import OwnCall
@@ -120,11 +120,16 @@ class _Start:
         asker, body = self.asker, self.body
         _check_token(asker, body.token)
         place = await asker.find_place(conn, body.location_id)
+        known = await _known(asker, conn, body.token)
+        kept = await ocpi_tokens.find_kept_places(
+            conn, asker.call.tenant_id, known.token_id, {evse.station_id for evse in place.evses}
+        )
         evse: StationEvse | None
         if body.evse_uid is not None:
             (evse,) = check_able([pick_evse(place, body.evse_uid)], "START_SESSION")
         else:
-            evse = choose_evse(check_able(place.evses, "START_SESSION"))
+            able = check_able(place.evses, "START_SESSION")
+            evse = next((evse for evse in able if _kept_at(kept, evse) is not None), None) or choose_evse(able)
             if evse is None:
                 raise Refused("REJECTED", "no EVSE of this location is free")
         connector = None if body.connector_id is None else _connector(evse, body.connector_id)
@@ -132,7 +137,7 @@ class _Start:
             if body.evse_uid is not None or len(evse.connectors) != 1:
                 raise Unreadable("connector_id", "M5", "is required by this EVSE")
             connector = evse.connectors[0]
-        token = await _vouched(asker, conn, body.token, evse, body.authorization_reference, VOUCHED_FOR)
+        token = await _vouched(asker, conn, known, evse, body.authorization_reference, VOUCHED_FOR, _kept_at(kept, evse))
         # OCPP 2.x starts on an EVSE, whatever connector the driver has
         number = connector if evse.ocpp_version == "ocpp1.6" else None
         return Order(
@@ -185,7 +190,8 @@ class _Reserve:
             if evse is None:
                 raise Refused("REJECTED", "no EVSE of this location is free")
         lasts = max(body.expiry_date - asker.call.ocpi.clock.now(), timedelta()) + VOUCHED_FOR
-        token = await _vouched(asker, conn, body.token, evse, body.authorization_reference, lasts)
+        known = await _known(asker, conn, body.token)
+        token = await _vouched(asker, conn, known, evse, body.authorization_reference, lasts)
         group = body.token.group_id
         reserved_for = ReservedFor(
             token.id_token, token.type, group if group is not None and fits(group, evse.ocpp_version) else None
@@ -245,18 +251,38 @@ def _connector(evse: StationEvse, connector_id: str) -> int:
     return number
 
 
-async def _vouched(
-    asker: Asker, conn: Connection, token: Token, evse: StationEvse, reference: str | None, lasts: timedelta
-) -> ForeignToken:
-    """The token that the station is told, known to the tenant from now on, with its party's word for it (M4)."""
-    call, ids, tenant_id = asker.call, asker.call.ocpi.ids, asker.call.tenant_id
-    known = await ocpi_tokens.put_foreign_token(conn, tenant_id, ids.uuid7(), token)
+async def _known(asker: Asker, conn: Connection, token: Token) -> ForeignToken:
+    """The token, known to the tenant from now on. Raises Refused."""
+    call = asker.call
+    known = await ocpi_tokens.put_foreign_token(conn, call.tenant_id, call.ocpi.ids.uuid7(), token)
     if known is None:
         raise Refused("REJECTED", "this token is known here as another's")
     if known.status != "accepted":
         raise Refused("REJECTED", "the token was withdrawn since")
-    told = known
-    if not fits(known.id_token, evse.ocpp_version):
+    return known
+
+
+def _kept_at(kept: list[KeptPlace], evse: StationEvse) -> ForeignToken | None:
+    """As what the token is known where a place is kept for it (E5: the driver comes); None: none is kept at this EVSE."""
+    for place in kept:
+        if place.station_id == evse.station_id and place.evse_id in (None, evse.evse_id):
+            return place.told
+    return None
+
+
+async def _vouched(
+    asker: Asker,
+    conn: Connection,
+    known: ForeignToken,
+    evse: StationEvse,
+    reference: str | None,
+    lasts: timedelta,
+    kept: ForeignToken | None = None,
+) -> ForeignToken:
+    """The token that the station is told, with its party's word for it (M4). `kept`: as what the station knows it already."""
+    call, ids, tenant_id = asker.call, asker.call.ocpi.ids, asker.call.tenant_id
+    told = kept or known
+    if not fits(told.id_token, evse.ocpp_version):
         code, until = random_code(ALIAS_PREFIX, ids), call.ocpi.clock.now() + lasts
         told = await ocpi_tokens.put_alias(conn, tenant_id, ids.uuid7(), code, known, until)
     await ocpi_authorizations.insert_authorization(conn, tenant_id, ids.uuid7(), told, "COMMAND", reference, evse.station_id)

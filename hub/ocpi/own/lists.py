@@ -16,12 +16,12 @@ from hub.ocpi.own.call import OwnCall
 from schemas.ocpi221.headers import Party
 from schemas.ocpi221.paging import PageRequest, page_headers, read_page_request
 
-MOST_LISTED: Final = {"locations": 100, "sessions": 100, "cdrs": 100, "tariffs": 500, "tokens": 500}
+MOST_LISTED: Final = {"locations": 100, "sessions": 100, "cdrs": 100, "tariffs": 500, "tokens": 500, "invoicereconciliation": 100}
 """X-Limit (G6)."""
 VERSION: Final = "2.2.1"
 
-_OF_TOKENS: Final = frozenset({"sessions", "cdrs"})
-"""Modules whose objects concern the party of their token alone (G9)."""
+_OF_ONE_PARTY: Final = frozenset({"sessions", "cdrs", "invoicereconciliation"})
+"""Modules whose objects concern one party alone, that of their token or the one that is to pay (G9)."""
 
 
 async def answer_list(call: OwnCall) -> OcpiResponse:
@@ -67,9 +67,9 @@ def asking_parties(call: OwnCall) -> list[Folded]:
 
 
 def visible_to(agreements: Agreements, party: Folded, module: str, owners: list[Folded]) -> Visible:
-    """What of the tenant's own objects a party may see. Sessions and CDRs of its own tokens are its business unless an agreement
-    refuses them."""
-    if module not in _OF_TOKENS:
+    """What of the tenant's own objects a party may see. Sessions and CDRs of its own tokens, and invoices for them, are its
+    business unless an agreement refuses them."""
+    if module not in _OF_ONE_PARTY:
         return agreements.visible(party, module)
     scopes = {owner: agreements.scope(party, owner, module, otherwise=True) for owner in owners}
     return Visible(scopes, Scope((), False), frozenset({party}))

@@ -19,10 +19,13 @@ from csms.domain.commands import AnyCommand
 from csms.roaming.agreements import Agreements
 from csms.roaming.commands import Kind, StationEvse, can
 from csms.roaming.countries import alpha3
+from csms.roaming.sources import ForeignToken
 from csms.store import Connection
 from csms.store.queries import ocpi_commands as queries
 from csms.store.queries import ocpi_sources
 from csms.store.queries.ocpi_commands import NewOcpiCommand, OcpiCommand, Place, StationSession
+from csms.store.queries.ocpi_reservations import reserved
+from csms.store.queries.ocpi_session_ids import id_of_ours
 from hub.ocpi.message import OcpiProblem
 from hub.ocpi.own.call import OwnCall
 from schemas.ocpi221.base import fold
@@ -214,16 +217,24 @@ class Asker:
         return self.agreements.allows(self.party.folded, owner, "locations", fold(location_id), country)
 
     async def find_session(self, conn: Connection, session_id: str, kind: Kind | None = None) -> StationSession:
-        """A session that runs with a token of this party (M8, Q4). Raises Refused; of others' sessions nothing is told."""
+        """A session that runs with a token of this party (M8, Q4), by the id that the party knows it by. Raises Refused; of others'
+        sessions nothing is told."""
         unknown = Refused("UNKNOWN_SESSION", "there is no such session")
         try:
             wanted = UUID(session_id)
         except ValueError:
             raise unknown from None
         tenant_id = self.call.tenant_id
-        found = await queries.find_session(conn, tenant_id, wanted)
-        token = (await ocpi_sources.foreign_tokens(conn, tenant_id, [wanted])).get(wanted)
-        if found is None or token is None or (fold(token.country_code), fold(token.party_id)) != self.party.folded:
+        ours = await id_of_ours(conn, tenant_id, wanted)
+        if ours is None:
+            for reservation in await reserved(conn, tenant_id, [wanted]):
+                if reservation.told_as == wanted and self._owns(reservation.token):
+                    ended = reservation.status == "lapsed"
+                    raise Refused("REJECTED", "the session has ended" if ended else "the session is only reserved")
+            raise unknown
+        found = await queries.find_session(conn, tenant_id, ours)
+        token = (await ocpi_sources.foreign_tokens(conn, tenant_id, [ours])).get(ours)
+        if found is None or token is None or not self._owns(token):
             raise unknown
         if not found.active:
             raise Refused("REJECTED", "the session has ended")
@@ -232,6 +243,9 @@ class Asker:
         if not found.online:
             raise Refused("REJECTED", "the charging station is not connected")
         return found
+
+    def _owns(self, token: ForeignToken) -> bool:
+        return (fold(token.country_code), fold(token.party_id)) == self.party.folded
 
 
 def pick_evse(place: Place, evse_uid: str) -> StationEvse:

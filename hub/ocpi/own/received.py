@@ -1,4 +1,4 @@
-"""Objects of partners, told to our own tenants: the receiver interfaces of locations, sessions, tariffs and tokens (W1 to W9)."""
+"""Objects of partners, told to our own tenants: the receiver interfaces of all modules with client-owned paths (W1 to W9)."""
 
 from __future__ import annotations
 
@@ -40,13 +40,25 @@ async def patch_received(call: OwnCall) -> OcpiResponse:
     return await patch_and(call, None)
 
 
-async def put_and(call: OwnCall, then: Then | None) -> OcpiResponse:
+async def post_received(call: OwnCall) -> OcpiResponse:
+    """A new object, for modules of 2.3.0 that have POST beside PUT: it changes none that is known."""
+    return await put_and(call, None, new_only=True)
+
+
+async def delete_received(call: OwnCall) -> OcpiResponse:
+    """F1; 404 for what is not known or deleted already."""
+    place, now = place_of(call), call.ocpi.clock.now()
+    await call.ocpi.store.hub.tenant_unit(call.tenant_id, lambda conn: received.delete(conn, call.tenant_id, place, now))
+    return OcpiResponse()
+
+
+async def put_and(call: OwnCall, then: Then | None, *, new_only: bool = False) -> OcpiResponse:
     place = place_of(call)
     body, forgiven = await _body(call, place)
     reading = None if call.settings.lenient_put else received.read_put(place, body)
 
     async def work(conn: Connection) -> tuple[Taken, tuple[Remark, ...]]:
-        taken = await received.put(conn, call.tenant_id, place, body, reading, partner_id=call.requester.partner_id)
+        taken = await received.put(conn, call.tenant_id, place, body, reading, allowance=call.allowance, new_only=new_only)
         return taken, await then(conn, taken) if then is not None and not taken.late else ()
 
     return _answer(*await call.ocpi.store.hub.tenant_unit(call.tenant_id, work), forgiven)
@@ -58,7 +70,7 @@ async def patch_and(call: OwnCall, then: Then | None) -> OcpiResponse:
     received.check_storable(body)
 
     async def work(conn: Connection) -> tuple[Taken, tuple[Remark, ...]]:
-        taken = await received.patch(conn, call.tenant_id, place, body, partner_id=call.requester.partner_id)
+        taken = await received.patch(conn, call.tenant_id, place, body, allowance=call.allowance)
         return taken, await then(conn, taken) if then is not None and not taken.late else ()
 
     return _answer(*await call.ocpi.store.hub.tenant_unit(call.tenant_id, work))

@@ -1,4 +1,5 @@
-"""Which handler answers what, for the parties of our own tenants (the endpoint table of the digest, chapter 4)."""
+"""Which handler answers what, for the parties of our own tenants (the endpoint table of the digest, chapter 4, and what 2.3.0 adds
+to it)."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from typing import Final
 import structlog
 
 from csms.roaming.received import NotStored
+from csms.roaming.room import NoRoom
 from csms.store import StoreUnavailable
 from hub.ocpi.message import OcpiProblem, OcpiResponse, not_found
 from hub.ocpi.own import (
@@ -19,7 +21,6 @@ from hub.ocpi.own import (
     preferences,
     received,
     sessions,
-    tariffs,
     tokens,
 )
 from hub.ocpi.own.call import Handler, OwnCall
@@ -45,7 +46,7 @@ HANDLERS: Final[dict[tuple[str, InterfaceRole, Method], Handler]] = {
     ("tariffs", "SENDER", "GET"): lists.answer_list,
     ("tariffs", "RECEIVER", "GET"): received.get_received,
     ("tariffs", "RECEIVER", "PUT"): received.put_received,
-    ("tariffs", "RECEIVER", "DELETE"): tariffs.delete_received,
+    ("tariffs", "RECEIVER", "DELETE"): received.delete_received,
     ("tokens", "SENDER", "GET"): lists.answer_list,
     ("tokens", "RECEIVER", "GET"): received.get_received,
     ("tokens", "RECEIVER", "PUT"): tokens.put_token,
@@ -59,6 +60,11 @@ HANDLERS: Final[dict[tuple[str, InterfaceRole, Method], Handler]] = {
     ("chargingprofiles", "RECEIVER", "DELETE"): chargingprofiles.clear_profile,
     ("chargingprofiles", "SENDER", "POST"): chargingprofiles.receive_result,
     ("chargingprofiles", "SENDER", "PUT"): chargingprofiles.receive_change,
+    ("invoicereconciliation", "SENDER", "GET"): lists.answer_list,
+    ("invoicereconciliation", "RECEIVER", "GET"): received.get_received,
+    ("invoicereconciliation", "RECEIVER", "POST"): received.post_received,
+    ("invoicereconciliation", "RECEIVER", "PUT"): received.put_received,
+    ("invoicereconciliation", "RECEIVER", "DELETE"): received.delete_received,
 }
 """(module, role of the interface that is asked, method)."""
 
@@ -82,6 +88,8 @@ async def handle(call: OwnCall) -> OcpiResponse:
         return problem.response()
     except NotStored as error:
         return not_found(error.message, error.status_code).response()
+    except NoRoom as full:
+        return OcpiResponse(status_code=StatusCode.CLIENT_ERROR, status_message=str(full))
     except Unreadable as fault:
         return OcpiResponse(status_code=fault.status_code, status_message=str(fault))
     except StoreUnavailable as error:

@@ -57,14 +57,20 @@ async def put_party(
     return party
 
 
-async def remove_party(ocpi: Ocpi, tenant_id: int, country_code: str, party_id: str, role: str) -> bool:
-    """False when there was none; a hub stays one. Raises StoreUnavailable."""
-
+async def remove_party(
+    ocpi: Ocpi, tenant_id: int, country_code: str, party_id: str, role: OwnRole, *, at_once: bool = False
+) -> bool:
+    """The party leaves: it takes back what it has told, and is deleted when everybody knows; `at_once`: it does not wait for that.
+    False when there was none; a hub stays one. Raises StoreUnavailable."""
     if role == "HUB":
         return False
-    done = await ocpi.store.hub.tenant_unit(
-        tenant_id, lambda conn: ocpi_parties.delete_party(conn, tenant_id, country_code, party_id, role)
-    )
+
+    async def remove(conn: Connection) -> bool:
+        if not at_once and await ocpi_parties.begin_leaving(conn, tenant_id, country_code, party_id, role):
+            return True
+        return await ocpi_parties.delete_party(conn, tenant_id, country_code, party_id, role)
+
+    done = await ocpi.store.hub.tenant_unit(tenant_id, remove)
     await sync_hub(ocpi)
     return done
 
@@ -113,7 +119,7 @@ async def invite(ocpi: Ocpi, tenant_id: int, name: str, settings: PartnerSetting
 
     partner = await ocpi.store.hub.tenant_unit(tenant_id, make)
     await ocpi.directory.changed()
-    return Invitation(partner, ocpi.urls.versions(), token)
+    return Invitation(partner, ocpi.urls.versions(partner.settings.own_role), token)
 
 
 async def invite_again(ocpi: Ocpi, tenant_id: int, partner_id: UUID) -> Invitation | None:
@@ -135,7 +141,7 @@ async def invite_again(ocpi: Ocpi, tenant_id: int, partner_id: UUID) -> Invitati
 
     partner = await ocpi.store.hub.tenant_unit(tenant_id, renew)
     await ocpi.directory.changed()
-    return None if partner is None else Invitation(partner, ocpi.urls.versions(), token)
+    return None if partner is None else Invitation(partner, ocpi.urls.versions(partner.settings.own_role), token)
 
 
 async def suspend(ocpi: Ocpi, tenant_id: int, partner_id: UUID) -> Partner | None:

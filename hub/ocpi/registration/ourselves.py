@@ -34,6 +34,7 @@ _INTERFACES: Final[dict[OwnRole, tuple[Interface, ...]]] = {
         ("tokens", "RECEIVER"),
         ("commands", "RECEIVER"),
         ("chargingprofiles", "RECEIVER"),
+        ("invoicereconciliation", "SENDER"),
         (HUB_CLIENT_INFO, "RECEIVER"),
     ),
     "EMSP": (
@@ -44,6 +45,7 @@ _INTERFACES: Final[dict[OwnRole, tuple[Interface, ...]]] = {
         ("tokens", "SENDER"),
         ("commands", "SENDER"),
         ("chargingprofiles", "SENDER"),
+        ("invoicereconciliation", "RECEIVER"),
         (HUB_CLIENT_INFO, "RECEIVER"),
     ),
     "HUB": (
@@ -89,7 +91,7 @@ async def relayed_modules(ocpi: Ocpi, partner: Partner, us: Ourselves) -> list[I
 
 def details(ocpi: Ocpi, partner: Partner, us: Ourselves, version: str, relayed: Iterable[Interface] = ()) -> object:
     """Our version details for `partner` (V2, V3). Raises CannotSend."""
-    url = ocpi.urls.credentials(version)
+    url = ocpi.urls.credentials(version, versions.as_one(version, us.role))
     listed = [Endpoint(identifier=CREDENTIALS, role="SENDER", url=url)]
     if partner.settings.credentials_twice:
         listed.append(Endpoint(identifier=CREDENTIALS, role="RECEIVER", url=url))
@@ -125,7 +127,8 @@ async def credentials(ocpi: Ocpi, us: Ourselves, version: str, token: str) -> ob
     reachable: Sequence[PartnerRole] = ()
     if us.hub:
         reachable = [role for role in await ocpi.directory.roles(us.parties[0].tenant_id) if role.status != "SUSPENDED"]
-    told = Credentials(token=token, url=ocpi.urls.versions(), roles=tuple(map(_role, parties)))
+    url = ocpi.urls.versions(versions.as_one(version, us.role))
+    told = Credentials(token=token, url=url, roles=tuple(map(_role, parties)))
     return versions.adapter_of(version).credentials_down(told, us.role, tuple(map(_role, reachable))).document
 
 

@@ -31,16 +31,17 @@ _METHODS: Final = {"GET", "POST", "PUT", "DELETE"}
 async def serve_versions(ocpi: Ocpi, asked: Asked) -> OcpiResponse:
     """V1: every version that this partner is offered."""
     _only_get(asked)
-    us = await _us(ocpi, asked.who.partner)
+    us = await _us(ocpi, asked)
     offered = await our_side.speakable(ocpi, asked.who.partner, us)
-    return OcpiResponse(data=[Version(version=number, url=ocpi.urls.details(number)) for number in offered])
+    urls = {number: ocpi.urls.details(number, versions.as_one(number, us.role)) for number in offered}
+    return OcpiResponse(data=[Version(version=number, url=url) for number, url in urls.items()])
 
 
 async def serve_details(ocpi: Ocpi, asked: Asked) -> OcpiResponse:
     """V2, V3: the endpoints of a version."""
     _only_get(asked)
     partner = asked.who.partner
-    us = await _us(ocpi, partner)
+    us = await _us(ocpi, asked)
     version = await _version(ocpi, asked, us)
     relayed = [] if version in versions.ONE_ROLE else await our_side.relayed_modules(ocpi, partner, us)
     try:
@@ -61,7 +62,7 @@ async def serve_credentials(ocpi: Ocpi, asked: Asked) -> OcpiResponse:
     if request.method not in allowed:
         why = "this platform is registered: change its credentials with PUT" if registered else "this platform is not registered"
         raise OcpiProblem(StatusCode.CLIENT_ERROR, why, http_status=405)
-    us = await _us(ocpi, who.partner)
+    us = await _us(ocpi, asked)
     version = await _version(ocpi, asked, us)
     if request.method == "GET":
         return await _answer(ocpi, us, version, who.token)  # C7
@@ -89,6 +90,7 @@ async def _register(ocpi: Ocpi, asked: Asked, us: Ourselves, version: str) -> Oc
             versions_url=given.url,
             token=given.token,
             roles=roles,
+            our_role=us.role,
             access=ocpi.directory.hash(token),
             permitted_by=who.token_hash if who.registration_only else None,
             now=now,
@@ -127,16 +129,17 @@ async def _answer(ocpi: Ocpi, us: Ourselves, version: str, token: str) -> OcpiRe
         raise OcpiProblem(StatusCode.SERVER_ERROR, str(error)) from None
 
 
-async def _us(ocpi: Ocpi, partner: Partner) -> Ourselves:
-    us = await ourselves(ocpi, partner)
+async def _us(ocpi: Ocpi, asked: Asked) -> Ourselves:
+    us = await ourselves(ocpi, asked.who.partner, asked.path.peer)
     if not us.parties:
         raise OcpiProblem(StatusCode.SERVER_ERROR, "this platform has no party at this moment")
     return us
 
 
 async def _version(ocpi: Ocpi, asked: Asked, us: Ourselves) -> str:
-    """The version of the path, if the partner is offered it."""
-    if asked.version is None or asked.version not in await our_side.speakable(ocpi, asked.who.partner, us):
+    """The version of the path, if the partner is offered it there."""
+    elsewhere = asked.path.peer is not None and asked.version not in versions.ONE_ROLE
+    if asked.version is None or elsewhere or asked.version not in await our_side.speakable(ocpi, asked.who.partner, us):
         raise not_found("there is no such version")
     return asked.version
 

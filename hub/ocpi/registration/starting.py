@@ -69,7 +69,7 @@ async def register(ocpi: Ocpi, partner: Partner, versions_url: str, token: str) 
             theirs = _credentials(offer, us, answer)
             try:
                 roles = _parties(ocpi, partner, us, offer, theirs)
-                return await _keep(ocpi, partner, offer, theirs, roles, ours)
+                return await _keep(ocpi, partner, us, offer, theirs, roles, ours)
             except (Failed, PartyTaken) as error:
                 await _call_off(ocpi, partner, offer, theirs.token)
                 raise Failed(StatusCode.INVALID_PARAMETERS, f"its Credentials cannot be used: {error}") from None
@@ -96,10 +96,10 @@ async def rotate(ocpi: Ocpi, partner: Partner) -> Partner:
             theirs = _credentials(offer, us, answer)
             try:
                 roles = _parties(ocpi, partner, us, offer, theirs)
-                return await _keep(ocpi, partner, offer, theirs, roles, ours)
+                return await _keep(ocpi, partner, us, offer, theirs, roles, ours)
             except (Failed, PartyTaken) as error:
                 # both sides use the new tokens already: only what it says of its parties is not taken
-                await _keep(ocpi, partner, offer, theirs, [role for role in partner.roles if not role.gone], ours)
+                await _keep(ocpi, partner, us, offer, theirs, [role for role in partner.roles if not role.gone], ours)
                 raise Failed(
                     StatusCode.INVALID_PARAMETERS, f"the tokens are renewed, its parties stay as they were: {error}"
                 ) from None
@@ -227,7 +227,7 @@ def _parties(ocpi: Ocpi, partner: Partner, us: Ourselves, offer: Offer, theirs: 
 
 
 async def _keep(
-    ocpi: Ocpi, partner: Partner, offer: Offer, theirs: Credentials, roles: Sequence[PartnerRole], ours: _Announced
+    ocpi: Ocpi, partner: Partner, us: Ourselves, offer: Offer, theirs: Credentials, roles: Sequence[PartnerRole], ours: _Announced
 ) -> Partner:
     """Store what came of a handshake. Raises PartyTaken, Unfit, StoreUnavailable."""
     try:
@@ -239,6 +239,7 @@ async def _keep(
                 versions_url=theirs.url,
                 token=theirs.token,
                 roles=roles,
+                our_role=us.role,
                 access=ours.hashed,
                 permitted_by=ours.hashed if partner.token_sealed is None else None,
                 now=ocpi.clock.now(),

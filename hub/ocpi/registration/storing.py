@@ -15,6 +15,7 @@ from hub.ocpi import platform, versions
 from hub.ocpi.registration.handshake import Offer
 from hub.ocpi.registration.tokens import GRACE
 from hub.ocpi.services import Ocpi
+from schemas.ocpi_versions.port import Peer
 
 
 class Overtaken(Exception):
@@ -29,6 +30,7 @@ async def store(
     versions_url: str,
     token: str,
     roles: Sequence[PartnerRole],
+    our_role: Peer | None,
     access: bytes,
     permitted_by: bytes | None,
     now: datetime,
@@ -36,8 +38,9 @@ async def store(
     """Make `partner` a registered one, as the other side has said it is.
 
     `token`: what we use towards it; `access`: the hash of the only token that it uses from now on, stored here unless it is
-    already. `permitted_by`: the hash of the token A that was used, which must still be there; None: the credentials of before are
-    replaced, and good for GRACE (C6). Raises Overtaken, PartyTaken, StoreUnavailable.
+    already. `our_role`: what we are to the partner; kept if the version has one role for each connection. `permitted_by`: the hash
+    of the token A that was used, which must still be there; None: the credentials of before are replaced, and good for GRACE (C6).
+    Raises Overtaken, PartyTaken, StoreUnavailable.
     """
     tenant_id, partner_id = partner.tenant_id, partner.partner_id
     sealed = ocpi.sealer.seal(tenant_id, platform.PARTNER_TOKEN, token)
@@ -57,8 +60,12 @@ async def store(
             endpoints=offer.endpoints,
             token_sealed=sealed,
         )
-        if offer.encoding != (present.settings.token_encoding or versions.default_encoding(offer.version)):
-            settings = msgspec.structs.replace(present.settings, token_encoding=offer.encoding)
+        settings = present.settings
+        if offer.encoding != (settings.token_encoding or versions.default_encoding(offer.version)):
+            settings = msgspec.structs.replace(settings, token_encoding=offer.encoding)
+        if settings.own_role is None:
+            settings = msgspec.structs.replace(settings, own_role=versions.as_one(offer.version, our_role))
+        if settings != present.settings:
             await queries.change_partner(conn, tenant_id, partner_id, present.name, settings)
         await queries.replace_roles(conn, tenant_id, partner_id, roles)
         if permitted_by is None:

@@ -14,9 +14,10 @@ import structlog
 import trio
 
 from csms.bus import BusUnavailable
+from csms.roaming.agreements import Agreements
 from csms.roaming.parties import Folded, PartnerRole
 from csms.roaming.partners import Partner
-from csms.roaming.routing import Status
+from csms.roaming.routing import PRESENT, Status
 from csms.roaming.topics import CHANGED_TOPIC
 from csms.store import Connection, StoreUnavailable
 from csms.store.queries import ocpi_routing as queries
@@ -82,7 +83,8 @@ async def _list(ocpi: Ocpi, asked: Asked) -> OcpiResponse:
     page = read_page_request(request.query)
     limit = min(page.limit or MAXIMUM, MAXIMUM)
     roles = await ocpi.store.hub.tenant_unit(partner.tenant_id, lambda conn: list_roles(conn, partner.tenant_id))
-    infos = [info_of(role) for role in roles if role.partner_id != partner.partner_id]
+    agreements = await ocpi.directory.agreements(partner.tenant_id)
+    infos = [info_of(role, status_for(role, partner, agreements)) for role in roles if role.partner_id != partner.partner_id]
     infos = [
         info
         for info in infos
@@ -130,15 +132,24 @@ async def _put(ocpi: Ocpi, partner: Partner, party: Party, body: Any) -> OcpiRes
     return OcpiResponse(http_status=201 if done and new else 200)
 
 
-def info_of(role: PartnerRole) -> ClientInfo:
-    """The ClientInfo of a party in a role (I6)."""
+def info_of(role: PartnerRole, status: Status | None = None) -> ClientInfo:
+    """The ClientInfo of a party in a role (I6). `status`: as it is shown, where that is another one."""
     return ClientInfo(
         party_id=role.party_id,
         country_code=role.country_code,
         role=role.role,
-        status=role.status,
+        status=status or role.status,
         last_updated=role.last_updated,
     )
+
+
+def status_for(role: PartnerRole, viewer: Partner, agreements: Agreements) -> Status:
+    """I4: a party with which none of the platform's own may exchange anything is PLANNED to it, connected or not."""
+    if role.status not in PRESENT:
+        return role.status
+    parties = {one.party.folded for one in viewer.roles if one.status != "SUSPENDED"}
+    known = any(agreements.relations(party).has(role.party.folded) for party in parties)
+    return role.status if known else "PLANNED"
 
 
 def key_of(role: PartnerRole) -> ObjectKey:
@@ -146,8 +157,8 @@ def key_of(role: PartnerRole) -> ObjectKey:
     return ObjectKey(MODULE, role.party.folded, "", role.role)
 
 
-def request_for(members: Members | None, key: ObjectKey, now: datetime) -> OcpiRequest:
-    """I2: what tells of a party as it is now; one that is not there any more is suspended (I3)."""
+def request_for(members: Members | None, key: ObjectKey, to: Folded, now: datetime) -> OcpiRequest:
+    """I2: what tells the platform of the party `to` of a party as it is now; one that is not there any more is suspended (I3)."""
     roles = () if members is None else members.roles_of(key.owner)
     role = next((one for one in roles if one.role == key.kind), None)
     info = (
@@ -158,12 +169,17 @@ def request_for(members: Members | None, key: ObjectKey, now: datetime) -> OcpiR
             status="SUSPENDED",
             last_updated=now.astimezone(UTC),
         )
-        if role is None
-        else info_of(role)
+        if members is None or role is None
+        else info_of(role, _status_at(members, role, to))
     )
     return OcpiRequest(
         method="PUT", module=MODULE, role="RECEIVER", segments=(info.country_code, info.party_id), body=document(info)
     )
+
+
+def _status_at(members: Members, role: PartnerRole, to: Folded) -> Status:
+    viewer = next((platform for one in members.roles_of(to) if (platform := members.platform(one)) is not None), None)
+    return role.status if viewer is None else status_for(role, viewer, members.agreements)
 
 
 async def announce(ocpi: Ocpi, router: HubRouter) -> None:

@@ -128,8 +128,11 @@ def relayed(response: OcpiResponse, party: Party) -> OcpiResponse:
     if response.http_status == 401:
         return _hub(StatusCode.HUB_CONNECTION_PROBLEM, "the receiver does not accept the hub's token", message)
     if response.failure is not None:
-        code = response.status_code if response.status_code in _HUB_CODES else StatusCode.HUB_ERROR
-        return _hub(StatusCode(code), f"the receiver did not answer: {response.failure}", message)
+        if (response.http_status, response.status_code) == (404, StatusCode.CLIENT_ERROR):
+            return replace(response, failure=None, message=message)  # W4: what the receiver's version wants whole is to be PUT
+        if response.status_code in _HUB_CODES:
+            return _hub(StatusCode(response.status_code), f"the receiver did not answer: {response.failure}", message)
+        return _hub(StatusCode.HUB_ERROR, f"the receiver could not be asked this: {response.failure}", message)
     if response.http_status >= 500 or 300 <= response.http_status < 400 or response.http_status in (403, 429):
         return _hub(StatusCode.HUB_ERROR, f"the receiver answered with HTTP {response.http_status}", message)
     return replace(response, message=message)

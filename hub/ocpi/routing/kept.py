@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from csms.roaming.agreements import Scope, Visible
-from csms.roaming.countries import alpha3
+from csms.roaming.countries import country_of
 from csms.roaming.parties import Folded
 from csms.roaming.routing import listed_owners
 from csms.store.queries.ocpi_objects import ListFilter, StoredObject, find_by_id, list_objects
@@ -21,7 +21,7 @@ MAXIMUM: Final = 500
 """Objects of a page (G6)."""
 
 _EVERYTHING: Final = Scope((), True)
-_OF_TOKENS: Final = frozenset({"sessions", "cdrs"})
+_OF_ONE_PARTY: Final = frozenset({"sessions", "cdrs", "invoicereconciliation"})
 
 
 async def answer_list(ocpi: Ocpi, members: Members, requester: Requester, request: OcpiRequest, sender: Folded) -> OcpiResponse:
@@ -74,11 +74,10 @@ def _owners(members: Members, module: str, sender: Folded) -> list[Folded]:
 
 def _visible(members: Members, module: str, sender: Folded) -> Visible:
     """What agreements show `sender`; its own things always."""
-    visible = members.agreements.visible(sender, module, involved=[sender] if module in _OF_TOKENS else None)
+    visible = members.agreements.visible(sender, module, involved=[sender] if module in _OF_ONE_PARTY else None)
     return Visible({**visible.by_owner, sender: _EVERYTHING}, visible.others, visible.involved)
 
 
 def _is_shown(members: Members, one: StoredObject, sender: Folded) -> bool:
-    country = one.document.get("country")
-    alpha = (alpha3(country) or country.upper()) if isinstance(country, str) else ""
-    return one.key.owner == sender or members.agreements.allows(sender, one.key.owner, "locations", one.key.object_id, alpha)
+    country = country_of(one.document)
+    return one.key.owner == sender or members.agreements.allows(sender, one.key.owner, "locations", one.key.object_id, country)

@@ -12,7 +12,7 @@ from csms.roaming.parties import SERVING, Folded, OwnParty, PartnerRole
 from csms.roaming.partners import Partner
 from csms.roaming.routing import Member, RoutedMessage, Status, owner_and_party
 from hub.ocpi.directory import Directory
-from hub.ocpi.versions import OURS
+from hub.ocpi.versions import OURS, has_interface
 from schemas.ocpi221.interfaces import FUNCTIONAL_MODULES
 from schemas.ocpi221.types import Role
 from schemas.ocpi221.versions import InterfaceRole
@@ -55,6 +55,11 @@ class Members:
         partner = self.platform(role)
         return partner is not None and partner.endpoint(module, interface) is not None
 
+    def can_be_asked(self, role: PartnerRole, module: str, interface: InterfaceRole | None) -> bool:
+        """Whether the version of the party's platform has the interface at all; tenants of ours speak all versions."""
+        partner = self.platform(role)
+        return partner is None or has_interface(partner.version, module, interface)
+
     def at(self, party: Folded, module: str, interface: InterfaceRole | None) -> PartnerRole | None:
         """In which of its roles, so over which platform, a party is asked; one whose platform has the interface at least. None:
         in none (4001)."""
@@ -62,7 +67,8 @@ class Members:
         fitting = [
             role
             for role in self.roles_of(party)
-            if role.role in usual or role.role == "HUB" or self.implements(role, module, interface)
+            if self.can_be_asked(role, module, interface)
+            and (role.role in usual or role.role == "HUB" or self.implements(role, module, interface))
         ]
         return min(fitting, key=lambda role: (role.role not in usual, _RANK[role.status]), default=None)
 
@@ -79,6 +85,8 @@ class Members:
         for role in self.roles:
             party = role.party.folded
             if role.role not in usual or party == sender or not self.may_speak(message.module, message.role, sender, party):
+                continue
+            if not self.can_be_asked(role, message.module, message.role):
                 continue
             if party not in found or _RANK[role.status] < _RANK[found[party]]:
                 found[party] = role.status

@@ -19,7 +19,7 @@ import structlog
 import trio
 
 from csms.roaming.parties import PartnerRole
-from csms.roaming.routing import RESPONSE_URL
+from csms.roaming.routing import RESPONSE_URL, RoutedMessage
 from csms.store import Connection, StoreUnavailable
 from csms.store.queries import ocpi_relays as queries
 from csms.store.queries.ocpi_relays import Relay, RelayKind
@@ -28,6 +28,7 @@ from hub.ocpi.message import OcpiProblem, OcpiRequest, OcpiResponse, Requester, 
 from hub.ocpi.outgoing import with_headers
 from hub.ocpi.routing.forwarding import Forwarding, is_ours
 from hub.ocpi.routing.members import Members
+from hub.ocpi.routing.places import Places
 from hub.ocpi.services import Ocpi
 from schemas.ocpi221.envelope import StatusCode
 from schemas.ocpi221.headers import MessageHeaders, Party
@@ -79,9 +80,10 @@ def key_of(request: OcpiRequest) -> str | None:
 class Relays:
     """Of one hub process. What it knows of URLs is in the database: any process passes on what comes to them."""
 
-    def __init__(self, ocpi: Ocpi, forwarding: Forwarding) -> None:
+    def __init__(self, ocpi: Ocpi, forwarding: Forwarding, places: Places) -> None:
         self._ocpi = ocpi
         self._forwarding = forwarding
+        self._places = places
 
     async def prepare(
         self, members: Members, requester: Requester, request: OcpiRequest, role: PartnerRole
@@ -149,6 +151,8 @@ class Relays:
             return await self._ask(members, requester, request, relay, relay.original_url)
         window = {name: value for name in _WINDOW if (value := request.parameter(name)) is not None}
         response = await self._ask(members, requester, request, relay, _with_window(relay.original_url, window))
+        page = RoutedMessage(method="GET", module=request.module, role="SENDER")
+        response = await self._places.shown(members, page, response, relay.receiver.folded, relay.sender.folded)
         return await self.with_own_page(members, requester, request, response, relay, known=(key, relay.original_url))
 
     async def with_own_page(

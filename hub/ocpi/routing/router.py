@@ -24,6 +24,7 @@ from hub.ocpi.routing.broadcasts import entitled, take_broadcast
 from hub.ocpi.routing.forwarding import AUTHORIZE_S, Forwarding, localised
 from hub.ocpi.routing.kept import answer_list, answer_location
 from hub.ocpi.routing.members import Members, MembersView
+from hub.ocpi.routing.places import Places
 from hub.ocpi.routing.relays import Relays
 from hub.ocpi.routing.traffic import Traffic
 from hub.ocpi.services import Ocpi
@@ -52,7 +53,8 @@ class HubRouter:
         self._view = MembersView(ocpi.directory)
         self._traffic = Traffic()
         self._forwarding = Forwarding(ocpi, self._traffic)
-        self._relays = Relays(ocpi, self._forwarding)
+        self._places = Places(ocpi)
+        self._relays = Relays(ocpi, self._forwarding, self._places)
         self._noted: dict[tuple[RouteKind, str, Folded, Folded], None] = {}
 
     async def route(self, requester: Requester, request: OcpiRequest, *, timeout_s: float | None = None) -> OcpiResponse:
@@ -111,9 +113,9 @@ class HubRouter:
         requester = Requester(party=hub, parties=frozenset({hub.folded}), own_tenant_id=members.tenant_id, via_hub=True)
         return await self._forwarding.deliver(members, requester, with_headers(request, headers), now)
 
-    async def client_info_requests(self, key: ObjectKey) -> list[OcpiRequest]:
-        """What tells of a party of the hub as it is now (I2). Raises StoreUnavailable."""
-        return [client_info.request_for(await self._view.now(), key, self._ocpi.clock.now())]
+    async def client_info_requests(self, key: ObjectKey, to: Folded) -> list[OcpiRequest]:
+        """What tells the platform of the party `to` of a party of the hub as it is now (I2). Raises StoreUnavailable."""
+        return [client_info.request_for(await self._view.now(), key, to, self._ocpi.clock.now())]
 
     async def _route(self, members: Members, requester: Requester, request: OcpiRequest, timeout_s: float | None) -> OcpiResponse:
         sender = self._sender(members, requester, request)
@@ -131,7 +133,7 @@ class HubRouter:
                     role = self._receiver(members, requester, message, sender, to)
                     return await self._relay(members, requester, request, role, timeout_s)
                 case "broadcast":
-                    return await take_broadcast(self._ocpi, members, requester, request, message)
+                    return await take_broadcast(self._ocpi, members, requester, request)
                 case "all":
                     return await answer_list(self._ocpi, members, requester, request, sender.folded)
                 case "single":
@@ -210,7 +212,7 @@ class HubRouter:
                     raise OcpiProblem(StatusCode.HUB_UNKNOWN_RECEIVER, "the receiver has left")
                 return await self._relay(members, requester, _to(request, role.party), role, timeout_s)
             case "broadcast":
-                return await take_broadcast(self._ocpi, members, requester, request, message)
+                return await take_broadcast(self._ocpi, members, requester, request)
             case "ask":
                 candidates = [party for party, status in serving.items() if status == "CONNECTED"]
                 return await self._ask_all(members, requester, request, candidates)
@@ -226,10 +228,15 @@ class HubRouter:
         message = _message(request)
         if timeout_s is None and message.is_authorize:
             timeout_s = AUTHORIZE_S
+        sender, receiver = request.headers.from_party, role.party.folded
+        if sender is not None:
+            await self._places.check(members, message, sender.folded, receiver)
         sent, pending = await self._relays.prepare(members, requester, request, role)
         response = await self._forwarding.send(members, requester, sent, role, timeout_s=timeout_s)
         if pending is not None:
             await self._relays.settle(members, pending, response)
+        if sender is not None:
+            response = await self._places.shown(members, message, response, receiver, sender.folded)
         if message.module == "cdrs" and message.method == "POST":
             response = await self._relays.with_own_location(members, requester, request, response, role)
         else:

@@ -126,6 +126,7 @@ async def test_real_answers_match_the_document(hub: RunningHub, field: Field, ad
         "ocpi/agreements": roaming.agreement_id,
         "ocpi/messages": roaming.partner_id,
         "ocpi/commands": roaming.partner_id,
+        "ocpi/invoices": roaming.partner_id,
         "chargepoints": "CP-1",
         "commands": command["command_id"],
         "sessions": session["session_id"],
@@ -158,6 +159,7 @@ async def test_real_answers_match_the_document(hub: RunningHub, field: Field, ad
         person = admin if row.path == "/api/v1/tenants" else boss
         kind = "/".join(row.path.split("/")[3 : 5 if row.path.startswith("/api/v1/ocpi/") else 4])
         path = row.path.replace("{id}", ids.get(kind, "")).replace("{module}/{object_no}", roaming.object)
+        path = path.replace("{object_no}", roaming.record)
         path = re.sub(r"\{(version|evse_id|connector_id)\}", "1", path)
         answer = await person.get(path, params=needed.get(row.path.rpartition("/")[2]))
         assert answer.status_code == 200, (row.path, answer.text)

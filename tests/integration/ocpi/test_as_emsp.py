@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from csms.roaming.partners import Partner
 from csms.store.queries.ocpi_objects import NewObject, ObjectKey, put_object
 from hub.ocpi import sending
 from tests.integration.ocpi.roaming import Roaming, data
@@ -114,6 +115,7 @@ async def test_our_tokens_are_judged_as_at_our_own_stations(roaming: Roaming) ->
         assert await ask(uid, location) == expected, (uid, location)
     bad = await roaming.ask(partner, "NL-NOR", "POST", "tokens", "SENDER", "PLAIN", "authorize", body={"evse_uids": ["E1"]})
     assert (bad.status_code, "location_id" in (bad.status_message or "")) == (2001, True)
+    await _counts_abroad(roaming, partner, tenant, ask)
     await roaming.sql(
         "INSERT INTO ocpi_agreements (tenant_id, agreement_id, party_country_code, party_party_id, allowed, modules, created_by) "
         "VALUES ($1, gen_random_uuid(), 'NL', 'XCP', false, '{tokens}', 'test')",
@@ -121,6 +123,68 @@ async def test_our_tokens_are_judged_as_at_our_own_stations(roaming: Roaming) ->
     )
     await roaming.ocpi.directory.changed()
     assert await ask("PLAIN") == ("404 2004", None)
+
+
+async def _counts_abroad(roaming: Roaming, partner: Partner, tenant: int, ask: Any) -> None:
+    """What was charged at others counts towards the limits of a token, as they have told it."""
+    for uid, restricted in (
+        ("ABROAD", '{"max_amount_per_month": "10", "max_concurrent_sessions": 2, "sessions_per_month": 4}'),
+        ("CHILD", None),
+    ):
+        await roaming.sql(
+            "INSERT INTO id_tokens (tenant_id, id_token, type, restrictions) VALUES ($1, $2, 'ISO14443', $3::jsonb)",
+            tenant,
+            uid,
+            restricted,
+        )
+    await roaming.sql(
+        "UPDATE id_tokens SET parent_token_id = (SELECT token_id FROM id_tokens WHERE id_token = 'ABROAD') WHERE id_token = 'CHILD'"
+    )
+
+    async def tell(identifier: str, uid: str = "abroad", **members: Any) -> None:
+        told = documents.session(identifier, CPO, driver=documents.token(uid, ("NL", "NOR")), **members)
+        answer = await roaming.ask(partner, "NL-NOR", "PUT", "sessions", "RECEIVER", *CPO, identifier, body=told)
+        assert answer.successful, answer
+
+    elsewhere, there = {"location_id": "LOC-2"}, {"location_id": "LOC-2", "evse_uids": ["EVSE-9"]}
+    assert await ask("ABROAD", elsewhere) == ("ALLOWED", elsewhere)
+    await tell("A-1")
+    await tell("A-2", location_id="LOC-2", evse_uid="EVSE-9", status="ACTIVE")
+    assert (await ask("ABROAD"))[0] == "NOT_ALLOWED"  # two run, and nobody says where he stands
+    assert (await ask("ABROAD", {"location_id": "LOC-3"}))[0] == "NOT_ALLOWED"
+    for place in (elsewhere, there):  # perhaps to end what runs there
+        assert await ask("ABROAD", place) == ("ALLOWED", place)
+    assert (await ask("ABROAD", there | {"evse_uids": ["EVSE-8"]}))[0] == "NOT_ALLOWED"
+    assert (await ask("PLAIN", {"location_id": "LOC-3"}))[0] == "ALLOWED"  # another's sessions
+    # those of which nothing is heard any more keep nobody from charging
+    await roaming.sql("UPDATE ocpi_objects SET updated_at = now() - interval '25 h' WHERE object_id = 'a-1'")
+    assert (await ask("ABROAD"))[0] == "ALLOWED"
+    # what it has cost: the CDR's word where there is one, credits taken back, other currencies left out
+    await tell("A-2", status="COMPLETED", total_cost={"excl_vat": 8, "incl_vat": 9.5})
+    assert (await ask("ABROAD"))[0] == "ALLOWED"
+    await tell("A-3", "CHILD", status="COMPLETED", total_cost={"excl_vat": 1}, kwh=1)
+    assert (await ask("ABROAD"))[0] == "NO_CREDIT"
+    assert (await ask("CHILD"))[0] == "NO_CREDIT"  # it stands for the other one
+
+    async def charge(identifier: str, session_id: str | None, total: float, **members: Any) -> None:
+        told = documents.cdr(identifier, CPO, driver=documents.token("ABROAD", ("NL", "NOR"))) | {
+            "session_id": session_id,
+            "total_cost": {"excl_vat": total},
+            **members,
+        }
+        answer = await roaming.ask(partner, "NL-NOR", "POST", "cdrs", "RECEIVER", body=told)
+        assert answer.successful, answer
+
+    await charge("C-2", "A-2", 4)
+    assert (await ask("ABROAD"))[0] == "ALLOWED"
+    await charge("C-4", None, 20, currency="SEK")  # the fourth session of the month
+    assert (await ask("ABROAD"))[0] == "NO_CREDIT"
+    await roaming.sql("UPDATE ocpi_objects SET created_at = now() - interval '40 days' WHERE object_id IN ('c-4', 'a-3')")
+    assert (await ask("ABROAD"))[0] == "ALLOWED"
+    await charge("C-5", None, 6)
+    assert (await ask("ABROAD"))[0] == "NO_CREDIT"
+    await charge("C-6", None, 6, credit=True, credit_reference_id="C-5")
+    assert (await ask("ABROAD"))[0] == "ALLOWED"
 
 
 class Driver:
@@ -147,7 +211,15 @@ class Driver:
 @pytest.fixture
 async def driver(street: Street) -> Driver:
     platform = await street.connected("CPO:NL:XCP")
-    made = await street.admin.post("/api/v1/id-tokens", {"id_token": "OWNCARD", "type": "ISO14443", "contract_id": "NLOWNC1"})
+    made = await street.admin.post(
+        "/api/v1/id-tokens",
+        {
+            "id_token": "OWNCARD",
+            "type": "ISO14443",
+            "contract_id": "NLOWNC1",
+            "restrictions": {"max_concurrent_sessions": 2},  # it charges already
+        },
+    )
     for module, document in (
         ("locations", documents.location()),
         ("sessions", documents.session(driver=documents.token("OWNCARD", OWN))),
@@ -351,7 +423,8 @@ async def test_two_tenants_of_ours_behind_our_hub(street: Street) -> None:
     assert await station.start("NORTHCARD") == "Accepted"
     session = await street.session_of("NORTHCARD")
     session_id = str(session["session_id"])
-    await tell("sessions", documents.session(session_id, OWN, driver=documents.token("NORTHCARD", ("NL", "NOR"))))
+    place = {"location_id": street.location_id, "evse_uid": uid}
+    await tell("sessions", documents.session(session_id, OWN, driver=documents.token("NORTHCARD", ("NL", "NOR")), **place))
     profile = {"charging_rate_unit": "A", "charging_profile_period": [{"start_period": 0, "limit": "10"}]}
     limited = await order("set_charging_profile", session_id=session_id, charging_profile=profile)
     assert (limited["response"], limited["result"]) == ("ACCEPTED", "ACCEPTED")

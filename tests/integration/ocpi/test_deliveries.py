@@ -12,6 +12,7 @@ import trio
 from csms.roaming.partners import Partner, PartnerEndpoint, PartnerSettings
 from csms.roaming.topics import PUSHES_TOPIC
 from csms.store import Connection
+from csms.store.leases import Leases
 from csms.store.queries import ocpi_objects
 from csms.store.queries.ocpi_objects import NewObject, NewPush, ObjectKey
 from hub.ocpi import delivery
@@ -185,3 +186,22 @@ async def test_an_object_that_a_receiver_fails_at_holds_up_no_other(told: Told, 
                     await trio.sleep(0.02)
             platform.faults.clear()
             await told.until_none_waits()
+
+
+async def test_a_long_look_does_not_cost_the_lease(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it takes to look at all tenants, nobody else begins to deliver; once it ends, the next may."""
+    monkeypatch.setattr(delivery, "LEASE_S", 0.6)
+    looked = trio.Event()
+
+    async def look(self: Deliveries, *_: Any) -> None:
+        looked.set()
+        await trio.sleep(5)
+
+    monkeypatch.setattr(Deliveries, "_look", look)
+    another, lease = told.roaming.ocpi.ids.uuid4(), Leases(told.roaming.store.gateway)
+    async with told.delivering():
+        await looked.wait()
+        for _ in range(30):
+            assert not await lease.take(delivery.LEASE, another, 0.1)
+            await trio.sleep(0.05)
+    assert await lease.take(delivery.LEASE, another, 0.1)

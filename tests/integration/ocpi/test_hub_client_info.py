@@ -9,13 +9,19 @@ import pytest
 import trio
 
 from csms.external_authorization import breaker
+from csms.roaming.publication.publisher import Publisher
+from csms.roaming.topics import PUSHES_TOPIC
 from csms.secret import RootSecret
+from csms.store import Connection
+from csms.store.queries.ocpi_objects import NewObject, NewPush, ObjectKey, put_object, queue_pushes
+from csms.store.queries.ocpi_publication import next_whole
 from hub.ocpi.message import OcpiRequest
+from hub.ocpi.registration.departures import see_off_once
 from hub.ocpi.routing import watching
 from hub.ocpi.routing.watching import Watching
 from schemas.ocpi221.headers import Party
-from tests.integration.ocpi.behind_hub import CPO, EMSP, EMSP2, HUB, Behind, Cases, last, open_behind, run_cases
-from tests.ocpi.documents import instant, location, session
+from tests.integration.ocpi.behind_hub import CPO, EMSP, EMSP2, HUB, NORTH, Behind, Cases, last, open_behind, run_cases
+from tests.ocpi.documents import instant, location, session, tariff
 from tests.ocpi.operations import operation
 from tests.ocpi.platform import Platform
 from tests.ocpi.wire import Fault
@@ -124,6 +130,93 @@ async def what_is_told_to_nobody_who_is_away(b: Behind) -> None:
     await b.set_status(EMSP2, "CONNECTED")
     await b.emsp2.wait(lambda: b.emsp2.find("locations", "I-OFFLINE"))
     assert {key[2] for key in b.emsp2.received["locations"]} == {"i-offline"}
+
+
+@rule("I4")
+async def who_has_nothing_to_do_with_one_another_is_planned(b: Behind) -> None:
+    """Only to whom it concerns, from the agreement on and until its end."""
+
+    async def shown(platform: Platform, party: tuple[str, str]) -> str:
+        listed = (await platform.request("GET", MODULE, "SENDER")).data
+        return next(str(one["status"]) for one in listed if (one["country_code"], one["party_id"]) == party)
+
+    acting = b.scene.acting("hub")
+    made = await b.scene.admin.post("/api/v1/ocpi/agreements", {"owner": "NL-XCP", "party": "DE-ABC", "allowed": False}, **acting)
+    assert made.status_code == 201, made.text
+    await until_told(b.emsp, CPO, "CPO", "CONNECTED")  # tokens are the eMSP's own: the other way is open
+    other = await b.scene.admin.post("/api/v1/ocpi/agreements", {"owner": "DE-ABC", "party": "NL-XCP", "allowed": False}, **acting)
+    await until_told(b.emsp, CPO, "CPO", "PLANNED")
+    await until_told(b.cpo, EMSP, "EMSP", "PLANNED")
+    await until_told(b.emsp2, CPO, "CPO", "CONNECTED")
+    assert (await shown(b.emsp, CPO), await shown(b.emsp2, CPO), await shown(b.cpo, EMSP)) == ("PLANNED", "CONNECTED", "PLANNED")
+    assert (await b.emsp.request("GET", "locations", "SENDER", to=CPO)).code == 4001
+    await b.set_status(CPO, "SUSPENDED")
+    assert await shown(b.emsp, CPO) == "SUSPENDED"
+    await b.set_status(CPO, "CONNECTED")
+    for one in (made, other):
+        gone = await b.scene.admin.delete(f"/api/v1/ocpi/agreements/{one.json()['agreement_id']}", **acting)
+        assert gone.status_code == 204, gone.text
+    await until_told(b.emsp, CPO, "CPO", "CONNECTED")
+    listed = {"visibility": "listed"}
+    assert (await b.scene.admin.put("/api/v1/ocpi/visibility", listed, **acting)).status_code == 200
+    for platform, party, role in ((b.emsp, CPO, "CPO"), (b.cpo, EMSP2, "EMSP"), (b.cpo, NORTH, "CPO")):
+        await until_told(platform, party, role, "PLANNED")
+    assert (await b.scene.admin.put("/api/v1/ocpi/visibility", {"visibility": "everyone"}, **acting)).status_code == 200
+    await until_told(b.emsp, CPO, "CPO", "CONNECTED")
+
+
+@rule("I3")
+async def a_party_of_ours_takes_back_what_it_has_told(b: Behind) -> None:
+    """L2, F1, K2: while it is still there, so that everybody is told; then it is gone, and SUSPENDED at the hub."""
+    north, place = await b.north(), "22222222-2222-2222-2222-222222222222"
+    told_of = {
+        "locations": location(place, NORTH, last_updated=instant(minutes=-5)),
+        "tariffs": tariff("north", NORTH, last_updated=instant(minutes=-5)),
+    }
+
+    async def tell(conn: Connection) -> None:
+        for module, document in told_of.items():
+            key = ObjectKey(module, ("nl", "nor"), document["id"])
+            new = NewObject(key=key, origin="own", document=document, last_updated=b.ocpi.clock.now() - timedelta(minutes=5))
+            await put_object(conn, north.tenant_id, new)
+            await queue_pushes(conn, north.tenant_id, [NewPush(to=("nl", "hub"), sender=("nl", "nor"), key=key)])
+
+    await b.ocpi.store.hub.tenant_unit(north.tenant_id, tell)
+    await b.ocpi.bus.publish(PUSHES_TOPIC, str(north.tenant_id).encode())
+    for platform in (b.emsp, b.emsp2):
+        await platform.wait(lambda p=platform: p.find("locations", place) and p.find("tariffs", "north"))  # type: ignore[misc]
+    path = "/api/v1/ocpi/parties/nl/nor/cpo"
+    assert (await b.scene.boss.delete(path)).status_code == 204
+    assert (await b.scene.boss.delete(path)).status_code == 204
+    (leaving,) = (await b.scene.boss.get("/api/v1/ocpi/parties")).json()["items"]
+    assert leaving["leaving_since"] is not None
+    # nothing has been taken back yet: it is there, and answers
+    await b.scene.forget()
+    assert await see_off_once(b.ocpi) == 0
+    assert (await b.emsp.request("GET", "locations", "SENDER", to=NORTH)).ok
+    assert await b.status(NORTH) == "CONNECTED"
+    publisher = Publisher(b.ocpi.store, b.ocpi.bus, b.ocpi.clock)
+    # tariffs are gone through by their table
+    await b.sql("INSERT INTO tariffs (tenant_id, tariff_id, name) VALUES ($1, 'north', 'North')", north.tenant_id)
+    while whole := await b.ocpi.store.gateway.unit(next_whole):
+        await publisher.go_on(whole)
+    for platform in (b.emsp, b.emsp2):
+        await platform.wait(lambda p=platform: p.find("locations", place)["evses"][0]["status"] == "REMOVED")  # type: ignore[misc]
+        await platform.wait(lambda p=platform: p.find("tariffs", "north") is None)  # type: ignore[misc]
+        await until_told(platform, NORTH, "CPO", "SUSPENDED")
+    assert (await b.scene.boss.get("/api/v1/ocpi/parties")).json()["items"] == []
+    assert (await b.scene.boss.delete(path)).status_code == 404
+    # who comes back is there again; who cannot wait goes at once
+    back = await b.scene.boss.put(path, {"business_details": {"name": "North"}})
+    assert back.status_code == 200, back.text
+    await until_told(b.emsp, NORTH, "CPO", "CONNECTED")
+    assert (await b.scene.boss.delete(path)).status_code == 204  # its location is told no more, but the row is there
+    kept = await b.scene.boss.put(path, {"business_details": {"name": "North"}})
+    assert kept.json()["leaving_since"] is None
+    assert (await b.scene.boss.delete(f"{path}?at_once=true")).status_code == 204
+    assert (await b.scene.boss.get("/api/v1/ocpi/parties")).json()["items"] == []
+    assert (await b.scene.boss.put(path, {"business_details": {"name": "North"}})).status_code == 200
+    await until_told(b.emsp, NORTH, "CPO", "CONNECTED")
 
 
 @rule("I5", "17.3")

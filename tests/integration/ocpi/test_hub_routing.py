@@ -12,7 +12,7 @@ from csms.secret import RootSecret
 from hub.ocpi.message import OcpiRequest, plain
 from hub.ocpi.routing import router, traffic
 from schemas.ocpi221.headers import Party
-from tests.integration.ocpi import hub_relays
+from tests.integration.ocpi import hub_keeping, hub_relays
 from tests.integration.ocpi.behind_hub import (
     CPO,
     CPO2,
@@ -42,7 +42,7 @@ async def test_every_rule_of_the_hub(
     database: str, root_secret: RootSecret, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All cases at one running hub with four platforms behind it."""
-    rule.all += hub_relays.rule.all
+    rule.all += hub_relays.rule.all + hub_keeping.rule.all
     assert rule.rules == RULES
     monkeypatch.setattr(traffic, "MOST_TO_RECEIVER", 30)
     async with open_behind(database, root_secret, nursery) as behind:

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 import trio
 
+from csms.bus.redis import RedisBus
 from csms.cli.failure import failure_line
 from csms.cli.parser import make_parser
+from csms.roaming.topics import CHANGED_TOPIC
 from csms.secret import RootSecret
 from csms.settings import load_settings
 from tests.integration.ocpi.onboarding import open_scene
@@ -24,6 +26,7 @@ async def test_a_partner_from_its_first_day_to_its_last(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    redis_url: str,
 ) -> None:
     secret = tmp_path / "secret"
     secret.touch(0o600)
@@ -35,6 +38,7 @@ async def test_a_partner_from_its_first_day_to_its_last(
                 "CSMS_SECRET_FILE": str(secret),
                 "CSMS_OUTGOING_PRIVATE": "1",
                 "CSMS_PUBLIC_URL": scene.hub.url,
+                "CSMS_REDIS_URL": redis_url,
             }
         )
 
@@ -53,7 +57,10 @@ async def test_a_partner_from_its_first_day_to_its_last(
             return line
 
         assert await run("party", "list") == ["NL-NOR  CPO   North Charging"]
-        await run("party", "set", "nl-nor", "EMSP", "--name", "North", "--website", "https://north.example", "--not-on-hub")
+        async with RedisBus(redis_url) as bus, bus.subscribe(CHANGED_TOPIC) as changes:
+            await run("party", "set", "nl-nor", "EMSP", "--name", "North", "--website", "https://north.example", "--not-on-hub")
+            with trio.fail_after(5):
+                await changes.receive()  # other processes have been told
         assert await run("party", "list") == ["NL-NOR  CPO   North Charging", "NL-NOR  EMSP  North  not on the hub"]
         await run("party", "remove", "NL-NOR", "EMSP")
         assert "no party" in await refused("party", "remove", "NL-NOR", "EMSP")

@@ -12,6 +12,7 @@ from csms.secret import RootSecret
 from hub.ocpi import platform as connection
 from hub.ocpi.message import OcpiRequest
 from tests.integration.ocpi.onboarding import DETAILS, Scripted, enveloped, open_scene, scripted
+from tests.ocpi.platform import running_platform
 
 LOCATION: dict[str, Any] = {
     "country_code": "NL",
@@ -134,14 +135,50 @@ async def test_a_partner_with_2_1_1(database: str, root_secret: RootSecret, nurs
 
 
 async def test_what_a_tenant_of_both_roles_is_to_2_1_1(database: str, root_secret: RootSecret, nursery: trio.Nursery) -> None:
-    """Each side is one thing there: which one is a setting of the partner, and without it 2.1.1 is not offered."""
+    """Each side is one thing there (digest, 21): which one is told by the URL that it registers at, or is a setting of the partner.
+    Where nothing tells it, 2.1.1 is not offered."""
     async with open_scene(database, root_secret, nursery) as scene:
-        assert (await scene.boss.put("/api/v1/ocpi/parties/NL/NOR/EMSP", {"business_details": DETAILS})).status_code == 200
-        for role, offered in ((None, False), ("CPO", True), ("EMSP", True)):
-            invited = await scene.invite(**({} if role is None else {"own_role": role}))
-            listed = (await scene.ask("GET", invited.versions_url, invited.token)).json()["data"]
-            assert ("2.1.1" in {one["version"] for one in listed}) is offered
-            assert (await scene.ask("GET", scene.url("2.1.1"), invited.token)).status_code == (200 if offered else 404)
+
+        async def listed(url: str, token: str) -> dict[str, str]:
+            found = (await scene.ask("GET", url, token)).json()["data"]
+            return {one["version"]: one["url"] for one in found}
+
+        early = await scene.invite()
+        async with running_platform(f"EMSP:DE:{scene.party_id()}", version="2.1.1") as first:
+            assert (await first.register(early.versions_url, early.token)).ok  # the tenant is a CPO and nothing else
+            assert (await scene.boss.put("/api/v1/ocpi/parties/NL/NOR/EMSP", {"business_details": DETAILS})).status_code == 200
+            assert (await first.request("GET", "locations", "SENDER")).ok  # and stays that to it
+
+        modules = {
+            "CPO": {("locations", "SENDER"), ("sessions", "SENDER"), ("tokens", "RECEIVER"), ("commands", "RECEIVER")},
+            "EMSP": {("locations", "RECEIVER"), ("sessions", "RECEIVER"), ("tokens", "SENDER"), ("commands", "SENDER")},
+        }
+        for role, other in (("CPO", "EMSP"), ("EMSP", "CPO")):
+            invited = await scene.invite()
+            versions = scene.url(role.lower(), "versions")
+            urls = await listed(versions, invited.token)
+            assert urls["2.1.1"] == scene.url(role.lower(), "2.1.1")
+            assert urls["2.2.1"] == scene.url("2.2.1")
+            assert "2.1.1" not in await listed(invited.versions_url, invited.token)
+            for path in (("2.1.1",), (role.lower(), "2.2.1"), (role.lower(),), (role.lower(), "2.1.1", "sender", "locations")):
+                assert (await scene.ask("GET", scene.url(*path), invited.token)).status_code in (401, 404), path
+            async with running_platform(f"{other}:DE:{scene.party_id()}", version="2.1.1") as platform:
+                reply = await platform.register(versions, invited.token)
+                assert (reply.data["url"], reply.data["party_id"]) == (versions, "NOR")
+                assert platform.peer is not None
+                assert modules[role] <= platform.peer.endpoints.keys()
+                assert not modules[other] & platform.peer.endpoints.keys()
+                shown = await scene.partner(invited.partner_id)
+                assert (shown["settings"]["own_role"], [one["role"] for one in shown["roles"]]) == (role, [other])
+                assert (await platform.request("GET", "locations" if role == "CPO" else "tokens", "SENDER")).ok
+                assert (await platform.update()).ok
+                # it is not the other thing too
+                token = platform.peer.token
+                assert "2.1.1" not in await listed(scene.url(other.lower(), "versions"), token)
+                assert (await scene.ask("GET", scene.url(other.lower(), "2.1.1"), token)).status_code == 404
+            by_setting = await scene.invite(own_role=role)
+            assert by_setting.versions_url == versions
+            assert (await scene.ask("GET", scene.url("2.1.1"), by_setting.token)).status_code == 200
         # the hub stands for the parties behind it, once there are some
         hub = await scene.invite(tenant="hub", own_role="EMSP")
         details = (await scene.ask("GET", scene.url("2.1.1"), hub.token)).json()["data"]

@@ -31,7 +31,7 @@ async def _charging(street: Street, platform: Platform, station: LiveStation, ui
     return await street.session_of("CARD")
 
 
-def _schedule(station: LiveStation, limit: float) -> dict[str, Any]:
+def schedule_of(station: LiveStation, limit: float) -> dict[str, Any]:
     """The answer to GetCompositeSchedule."""
     periods = [{"startPeriod": 0, "limit": limit}]
     if station.is_16:
@@ -69,7 +69,7 @@ async def test_profiles_are_set_told_changed_and_cleared(street: Street, version
     assert [(p["startPeriod"], p["limit"]) for p in schedule["chargingSchedulePeriod"]] == [(0, 16.5), (600, 10)]
 
     # GET: what the station works out
-    station.answers["GetCompositeSchedule"] = _schedule(station, 15.96)
+    station.answers["GetCompositeSchedule"] = schedule_of(station, 15.96)
     got = await platform.profile("GET", session_id, to=OWN)
     assert got["result"]["result"] == "ACCEPTED"
     active = got["result"]["profile"]
@@ -79,7 +79,7 @@ async def test_profiles_are_set_told_changed_and_cleared(street: Street, version
     assert platform.active_profiles == {}  # Q3: its own change is not reported back
 
     # Q3: a limit of ours is told to whoever has set one
-    station.answers["GetCompositeSchedule"] = _schedule(station, 8)
+    station.answers["GetCompositeSchedule"] = schedule_of(station, 8)
     limit = {
         "purpose": "ChargePointMaxProfile",
         "unit": "A",

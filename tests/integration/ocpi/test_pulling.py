@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 
-from csms.roaming.partners import Partner, PartnerEndpoint
+from csms.roaming.partners import Partner, PartnerEndpoint, PartnerSettings
+from csms.roaming.room import Room
 from csms.store import Connection
 from csms.store.queries import ocpi_parties, ocpi_pulls
 from csms.store.queries.ocpi_objects import NewObject, ObjectKey, put_objects
@@ -242,3 +244,48 @@ async def test_our_own_hub_is_read_too(roaming: Roaming) -> None:
         await read_module(roaming.ocpi, reader, OWN_HUB, module)
         (row,) = await roaming.sql(counted, reader)
         assert tuple(row.values()) == ("done", None, stored)
+
+
+async def test_there_is_room_for_so_much_of_a_partner(roaming: Roaming, script: Script) -> None:
+    """Of each module and in all, whether it pushes or is read; what is stored can be changed."""
+    partner = await partner_of(roaming, script)
+
+    async def limited(**limits: int) -> Partner:
+        settings = PartnerSettings(**limits)
+        await roaming.sql("UPDATE ocpi_partners SET settings = $1::json", msgspec.json.encode(settings).decode())
+        await roaming.ocpi.directory.changed()
+        return msgspec.structs.replace(partner, settings=settings)
+
+    now = await limited(most_objects=2, most_records=1)
+    script.page(documents.tariff("T1", CPO), documents.tariff("T2", CPO), total=2)
+    assert (await read(roaming, now, "tariffs")).stored == 2
+    script.reset()
+    script.page(*(documents.tariff(f"T{number}", CPO) for number in range(1, 4)), total=3)
+    full = await read(roaming, now, "tariffs")
+    assert (full.status, full.error) == ("waiting", "no more than 2 objects of the module tariffs are kept of one partner here")
+    assert await ids(roaming, "tariffs") == ["T1", "T2"]
+
+    async def put(module: str, body: documents.Document) -> tuple[int, int]:
+        path = (*CPO, body["id"])
+        answer = await roaming.ask(now, "DE-ABC", "PUT", module, "RECEIVER", *path, body=body)
+        return answer.http_status, int(answer.status_code)
+
+    assert await put("tariffs", documents.tariff("T3", CPO)) == (200, 2000)
+    assert await put("tariffs", documents.tariff("T1", CPO)) == (200, 1000)
+    assert await put("sessions", documents.session("S1", CPO)) == (201, 1000)
+    assert await put("sessions", documents.session("S2", CPO)) == (200, 2000)
+    cdr = documents.cdr("C1", CPO)
+    posted = [await roaming.ask(now, "DE-ABC", "POST", "cdrs", "RECEIVER", body=one) for one in (cdr, cdr, cdr | {"id": "C2"})]
+    assert [(one.http_status, int(one.status_code)) for one in posted] == [(201, 1000), (200, 1000), (200, 2000)]
+    assert await ids(roaming, "cdrs") == ["C1"]
+    assert (await roaming.sql("SELECT count(*) AS n FROM ocpi_received_cdrs"))[0]["n"] == 1
+    # what has gone leaves room, once it is counted again
+    await roaming.sql("DELETE FROM ocpi_objects WHERE object_id = 't2'")
+    roaming.ocpi.room = Room(roaming.ocpi.clock)
+    assert await put("tariffs", documents.tariff("T3", CPO)) == (201, 1000)
+    now = await limited(most_megabytes=1)
+    long = {"remark": "x" * 700_000}
+    assert await put("tariffs", documents.tariff("T1", CPO, **long)) == (200, 1000)
+    assert await put("tariffs", documents.tariff("T4", CPO, **long)) == (200, 2000)
+    assert await put("tariffs", documents.tariff("T1", CPO)) == (200, 1000)
+    assert await put("tariffs", documents.tariff("T4", CPO, **long)) == (201, 1000)

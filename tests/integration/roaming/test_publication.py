@@ -14,11 +14,13 @@ import trio
 from csms.clock import Clock, SystemClock
 from csms.domain.operations import ReportConnectorStatus
 from csms.health import HealthRegistry
+from csms.roaming.parties import OwnRole
 from csms.roaming.publication import publisher
 from csms.roaming.publication.changes import Changes
 from csms.roaming.publication.publisher import Publisher
 from csms.roaming.publication.worker import Publication
 from csms.store.outbox import ROAMING, START, OutboxStore
+from csms.store.queries import ocpi_parties
 from csms.store.queries import ocpi_publication as queries
 from schemas.ocpi221 import cdrs, locations, sessions, tariffs, tokens
 from schemas.ocpi221.instants import read_instant
@@ -143,6 +145,9 @@ async def test_sessions_and_cdrs_of_foreign_tokens_go_to_the_party_of_the_token(
         "NLEMPC123456",
     )
     assert session.value.location_id == str(market)
+    # a reading is told by itself, before anything else happens to the session
+    await field.meter("north", station, transaction, reading(10, "3000"))
+    await roaming.published("sessions", lambda found: found[0]["document"]["kwh"] == 2)
     await field.stop("north", station, transaction)
     await field.stop("north", 2, own)
     records = await roaming.published("cdrs")
@@ -218,6 +223,74 @@ async def test_tokens_tariffs_and_the_hub(roaming: Roaming) -> None:
     await roaming.sql("UPDATE tariffs SET retired_at = now()")
     await roaming.published("tariffs", lambda found: found[0]["deleted_at"] is not None)
     assert await roaming.pushes("tariffs") == [("emp", "tariffs", "simple", "", 2)]
+
+
+async def test_a_party_that_leaves_takes_back_its_own(roaming: Roaming) -> None:
+    """L2, F1, K2: to everybody who was told, while what others of the tenant have told stays; it goes when everybody knows."""
+    market = await roaming.location()
+    await roaming.station("CP-1", market)
+    await roaming.bills.tariff("north")
+    await roaming.partner("EMP")
+    await roaming.partner("CPX", "CPO")
+    await roaming.sql(
+        "INSERT INTO id_tokens (tenant_id, id_token, type, contract_id, status) VALUES "
+        "($1, 'A1', 'ISO14443', 'DE-EMS-C00000001', 'accepted'), ($1, 'B1', 'ISO14443', 'DE-ABC-C00000002', 'accepted')",
+        roaming.tenant_id,
+    )
+    for role, party_id in (("CPO", "ABC"), ("EMSP", "EMS"), ("EMSP", "ABC")):
+        await roaming.party(role, party_id)
+    await roaming.published("locations")
+    await roaming.published("tokens", lambda found: len(found) == 2)
+    await roaming.settled()
+    await roaming.forget_pushes()
+    store = roaming.bills.field.hub.services.store
+
+    async def leave(role: OwnRole, party_id: str) -> bool:
+        return await store.hub.tenant_unit(
+            roaming.tenant_id, lambda conn: ocpi_parties.begin_leaving(conn, roaming.tenant_id, "DE", party_id, role)
+        )
+
+    async def ended() -> int:
+        before = roaming.bills.field.hub.services.clock.now() - timedelta(days=1)
+        return await store.hub.tenant_unit(
+            roaming.tenant_id, lambda conn: ocpi_parties.end_leaving(conn, roaming.tenant_id, before)
+        )
+
+    assert not await leave("EMSP", "NOT")
+    assert await leave("EMSP", "EMS")
+    found = await roaming.published("tokens", lambda found: len(found) == 3)
+    told = {(one["party_id"], one["object_id"]): one["document"]["valid"] for one in found}
+    # what the contract's party told is void; a party that stays tells of the token from now on
+    assert told == {("ems", "a1"): False, ("abc", "a1"): True, ("abc", "b1"): True}
+    await roaming.settled()
+    assert sorted(await roaming.pushes()) == [("cpx", "tokens", "a1", "", 1)] * 2
+    assert await ended() == 0  # not everybody knows
+    await roaming.forget_pushes()
+    assert await ended() == 1
+    assert await leave("CPO", "ABC")
+    await roaming.published("locations", lambda found: statuses(found) == ["REMOVED"])
+    await roaming.published("tariffs", lambda found: found[0]["deleted_at"] is not None)
+    await roaming.settled()
+    assert {(to, module) for to, module, *_ in await roaming.pushes()} == {("emp", "locations"), ("emp", "tariffs")}
+    await roaming.forget_pushes()
+    # a session that goes on keeps it
+    await roaming.sql(
+        "INSERT INTO ocpi_objects (tenant_id, module, country_code, party_id, object_id, origin, document, last_updated) "
+        "VALUES ($1, 'sessions', 'de', 'abc', 's', 'own', '{\"status\": \"ACTIVE\"}', now() - interval '1 hour')",
+        roaming.tenant_id,
+    )
+    assert await ended() == 0
+    await roaming.sql("UPDATE ocpi_objects SET document = '{\"status\": \"COMPLETED\"}' WHERE object_id = 's'")
+    assert await ended() == 1
+    # of the same codes, in the other role, nothing is taken back
+    assert [(one["role"], one["party_id"]) for one in await roaming.sql("SELECT role, party_id FROM ocpi_parties")] == [
+        ("EMSP", "ABC")
+    ]
+    assert (await roaming.published("tokens", lambda found: len(found) == 3))[-1]["document"]["valid"]
+    # nobody waits for ever
+    assert await leave("EMSP", "ABC")
+    await roaming.sql("UPDATE ocpi_parties SET leaving_since = now() - interval '2 days'")
+    assert await ended() == 1
 
 
 async def test_what_is_missing_is_named_and_told_once_it_is_there(roaming: Roaming) -> None:

@@ -39,6 +39,7 @@ def _stored(push: Push, document: dict[str, Any], *, deleted: bool = False) -> S
         object_no=1,
         created_at=_WHEN,
         updated_at=_WHEN,
+        size=0,
     )
 
 

@@ -227,4 +227,4 @@ def test_the_endpoint_table_is_whole() -> None:
         assert len(operation.paths) == 1 or len(operation.paths) in (len(operation.body), len(operation.data))
     modules = {str(operation.module) for operation in OPERATIONS}
     assert modules == set(TYPICAL_INTERFACES)
-    assert modules > FUNCTIONAL_MODULES
+    assert modules > FUNCTIONAL_MODULES - {"invoicereconciliation"}

@@ -5,53 +5,22 @@ from typing import Any
 from schemas.ocpi221.reading import parse
 from schemas.ocpi221.writing import encode
 from schemas.ocpi_versions.port import Document
+from tests.unit.ocpi221 import documents
+from tests.unit.ocpi221.documents import NOON
 
-NOON = "2020-05-01T12:00:00Z"
-CONNECTOR: Document = {
-    "id": "1",
-    "standard": "IEC_62196_T2",
-    "format": "CABLE",
-    "power_type": "AC_3_PHASE",
-    "max_voltage": 230,
-    "max_amperage": 32,
-    "tariff_ids": ["12"],
-    "last_updated": NOON,
-}
-EVSE_: Document = {"uid": "3256", "evse_id": "BE*BEC*E1", "status": "AVAILABLE", "connectors": [CONNECTOR], "last_updated": NOON}
-LOCATION: Document = {
-    "country_code": "BE",
-    "party_id": "BEC",
-    "id": "LOC1",
-    "publish": True,
-    "address": "Street 1",
-    "city": "Gent",
-    "postal_code": "9000",
-    "country": "BEL",
-    "coordinates": {"latitude": "51.047599", "longitude": "3.729944"},
-    "parking_type": "ON_STREET",
-    "evses": [EVSE_],
-    "time_zone": "Europe/Brussels",
-    "last_updated": NOON,
-}
+CONNECTOR: Document = {**documents.CONNECTOR, "tariff_ids": ["12"]}
+EVSE_: Document = {**documents.EVSE_, "evse_id": "BE*BEC*E1", "connectors": [CONNECTOR]}
+LOCATION: Document = {**documents.LOCATION, "postal_code": "9000", "parking_type": "ON_STREET", "evses": [EVSE_]}
 CDR_TOKEN: Document = {"country_code": "NL", "party_id": "TNM", "uid": "0123", "type": "RFID", "contract_id": "NL-TNM-1"}
 TOKEN: Document = {**CDR_TOKEN, "issuer": "Issuer", "valid": True, "whitelist": "ALLOWED", "last_updated": NOON}
 SESSION: Document = {
-    "country_code": "BE",
-    "party_id": "BEC",
-    "id": "101",
-    "start_date_time": NOON,
+    **documents.SESSION,
     "kwh": 1.5,
     "cdr_token": CDR_TOKEN,
-    "auth_method": "WHITELIST",
-    "location_id": "LOC1",
-    "evse_uid": "3256",
-    "connector_id": "1",
-    "currency": "EUR",
     "total_cost": {"excl_vat": 4},
     "status": "ACTIVE",
-    "last_updated": NOON,
 }
-PERIOD: Document = {"start_date_time": NOON, "dimensions": [{"type": "TIME", "volume": 1.973}]}
+PERIOD: Document = {name: value for name, value in documents.PERIOD.items() if name != "tariff_id"}
 TARIFF: Document = {
     "country_code": "BE",
     "party_id": "BEC",
@@ -61,34 +30,19 @@ TARIFF: Document = {
     "last_updated": NOON,
 }
 CDR_: Document = {
-    "country_code": "BE",
-    "party_id": "BEC",
-    "id": "12345",
-    "start_date_time": NOON,
-    "end_date_time": NOON,
+    **documents.CDR_,
     "cdr_token": CDR_TOKEN,
-    "auth_method": "WHITELIST",
     "cdr_location": {
-        "id": "LOC1",
-        "address": "Street 1",
-        "city": "Gent",
+        **documents.CDR_["cdr_location"],
         "postal_code": "9000",
-        "country": "BEL",
-        "coordinates": {"latitude": "51.047599", "longitude": "3.729944"},
-        "evse_uid": "3256",
+        "coordinates": LOCATION["coordinates"],
         "evse_id": "BE*BEC*E1",
-        "connector_id": "1",
-        "connector_standard": "IEC_62196_T2",
         "connector_format": "CABLE",
         "connector_power_type": "AC_3_PHASE",
     },
-    "currency": "EUR",
     "tariffs": [TARIFF],
     "charging_periods": [PERIOD],
     "total_cost": {"excl_vat": 4},
-    "total_energy": 15.342,
-    "total_time": 1.973,
-    "last_updated": NOON,
 }
 START: Document = {"response_url": "https://example.com/1", "token": TOKEN, "location_id": "LOC1", "evse_uid": "3256"}
 RESERVE: Document = {**START, "expiry_date": NOON, "reservation_id": "17"}

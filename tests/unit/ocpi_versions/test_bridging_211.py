@@ -1,5 +1,6 @@
 """The bridging map between OCPI 2.1.1 and 2.2.1, row by row (digest, 21 and 22)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from schemas.ocpi221.notes import Unreadable
 from schemas.ocpi221.sessions import ChargingPreferences, Session
 from schemas.ocpi221.tariffs import Tariff
 from schemas.ocpi221.tokens import AuthorizationInfo, LocationReferences, Token
-from schemas.ocpi_versions.port import CannotSend, Context, Document
+from schemas.ocpi_versions.port import CannotSend, Context, Document, VersionRequest
 from schemas.ocpi_versions.versions import ADAPTERS
 from tests.unit.ocpi_versions.documents import (
     CDR_,
@@ -410,17 +411,47 @@ def test_numbers_of_reservations() -> None:
         def number(self, reservation_id: str) -> int | None:
             return {"r-1": 7}.get(reservation_id)
 
-        def reservation_id(self, number: int) -> str | None:
-            return {7: "r-1"}.get(number)
+        def reservation_id(self, number: int) -> str:
+            return f"DEABC-{number}"
 
     around = context(partner=CPO, own=EMSP, reservations=Table())
     assert ADAPTER.down(ReserveNow, parsed({**RESERVE, "reservation_id": "r-1"}), around).document["reservation_id"] == 7
     theirs = {**RESERVE, "token": TOKEN_211}
-    assert ADAPTER.up(ReserveNow, {**theirs, "reservation_id": 7}, around).document["reservation_id"] == "r-1"
-    assert ADAPTER.up(ReserveNow, {**theirs, "reservation_id": 8}, around).document["reservation_id"] == "8"
+    assert ADAPTER.up(ReserveNow, {**theirs, "reservation_id": 7}, around).document["reservation_id"] == "DEABC-7"
+    assert ADAPTER.up(ReserveNow, {**theirs, "reservation_id": 8}, AS_CPO_RECEIVING).document["reservation_id"] == "8"
     for number in ("007", "9" * 16, "1.5", "²", "-"):
         with pytest.raises(CannotSend):
             ADAPTER.down(ReserveNow, parsed({**RESERVE, "reservation_id": number}), AS_EMSP_SENDING)
+
+
+def test_which_token_a_contract_means() -> None:
+    """Digest, 22: the owner's own word first, then what the partner was shown, the last first; a uid where there is no contract."""
+    card, app = TOKEN, {**CDR_TOKEN, "uid": "app", "type": "APP_USER"}
+    older, foreign = {**app, "uid": "older"}, {**app, "party_id": "XYZ", "uid": "foreign"}
+    for tokens, shown, vouched, expected in (
+        ([card], [foreign, app, older], True, "app"),
+        ([card], [foreign, app, older], False, "0123"),
+        ([card], [foreign], True, "0123"),
+        ([], [foreign, app, older], False, "app"),  # by its contract id it is TNM's
+        ([], [foreign], True, "foreign"),
+        ([], [], True, None),
+    ):
+        around = context(partner=CPO, own=EMSP, tokens=tokens, shown=shown)
+        found = around.token_of_contract("nl-tnm-1", vouched=vouched)
+        assert (None if found is None else found["uid"]) == expected
+        assert around.token_of_contract("nobody") is None
+    assert context(partner=CPO, own=EMSP, tokens=[card]).token_of_contract("0123") == card
+    up = ADAPTER.up(CDR, parsed({**CDR_211, "auth_method": "AUTH_REQUEST"}), context(partner=CPO, own=EMSP, shown=[app])).document
+    assert up["cdr_token"] == app
+
+    start = VersionRequest(method="POST", module="commands", role="RECEIVER", segments=("START_SESSION",), body=START)
+    asked = VersionRequest(method="POST", module="tokens", role="SENDER", segments=("0123", "authorize"))
+    assert ADAPTER.tokens_shown(start) == (CDR_TOKEN,) == ADAPTER.tokens_shown(asked, {"allowed": "ALLOWED", "token": TOKEN})
+    assert ADAPTER.tokens_shown(start, {"result": "ACCEPTED"}) == ADAPTER.tokens_shown(asked) == ()
+    for odd in ("\x00", "x" * 256, "", None, 7, "\ud800"):
+        assert ADAPTER.tokens_shown(replace(start, body={"token": {**TOKEN, "uid": odd}})) == ()
+        assert not ADAPTER.needs_up(CDR, {"auth_id": odd}, AS_EMSP_SENDING)
+        assert not ADAPTER.needs_down(Session, {**SESSION, "location_id": odd}, AS_EMSP_SENDING)
 
 
 def test_the_answer_to_an_authorization_gets_its_token() -> None:

@@ -202,7 +202,7 @@ def test_periods_in_a_patch_are_added_here_and_replaced_there() -> None:
     assert down.request.body["charging_periods"] == parsed([PERIOD, other])
     with pytest.raises(UnknownObject):
         OLD.request_up(patch, AS_EMSP)
-    with pytest.raises(CannotSend):
+    with pytest.raises(UnknownObject):
         OLD.request_down(added, AS_CPO)
     without = asked("PATCH", "sessions", "RECEIVER", "BE", "BEC", "101", body={"kwh": 2, "last_updated": NOON})
     assert OLD.request_up(without, AS_EMSP).request.method == "PATCH"

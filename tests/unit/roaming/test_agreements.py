@@ -93,3 +93,48 @@ def test_all_ways_of_asking_agree(agreements: list[Agreement], visibility: Any, 
                     visible = asked.visible(party, module)
                     scope = visible.by_owner.get(owner, visible.others)
                     assert scope.allows(location_id, country) is allowed
+
+
+def test_who_has_anything_to_do_with_whom() -> None:
+    """I4: either way counts, and one module is enough."""
+    none = Agreements([], "listed")
+    assert not none.relations(P).has(O)
+    assert Agreements([], "everyone").relations(P).has(O)
+    one = Agreements([agreement(party=P, owner=O, modules=["tariffs"])], "listed")
+    assert one.relations(P).has(O)
+    assert one.relations(O).has(P)
+    assert not one.relations(P).has(R)
+    assert not one.relations(Q).has(O)
+    half = Agreements([agreement(party=P, owner=O, allowed=False)], "everyone")
+    assert half.relations(P).has(O)  # the other way is open
+    apart = Agreements([agreement(party=P, owner=O, allowed=False), agreement(party=O, owner=P, allowed=False)], "everyone")
+    assert not apart.relations(P).has(O)
+    assert not apart.relations(O).has(P)
+    assert apart.relations(P).has(R)
+    outcast = Agreements([agreement(party=P, allowed=False), agreement(owner=P, allowed=False)], "everyone")
+    assert [outcast.relations(party).has(other) for party, other in ((P, O), (O, P), (O, Q))] == [False, False, True]
+
+
+_PLACES = st.lists(
+    st.builds(
+        lambda party, owner, allowed, location_ids, countries: Agreement(
+            party=party, owner=owner, allowed=allowed, location_ids=location_ids, countries=countries
+        ),
+        st.sampled_from([None, P, Q]),
+        st.sampled_from([None, O, R]),
+        st.booleans(),
+        st.sampled_from([None, frozenset("a"), frozenset("ab")]),
+        st.sampled_from([None, frozenset({"DEU"}), frozenset({"NLD", "DEU"})]),
+    ),
+    max_size=5,
+)
+
+
+@given(_PLACES, st.sampled_from(["everyone", "listed"]))
+def test_what_is_decided_without_the_country_holds_in_every_country(agreements: list[Agreement], visibility: Any) -> None:
+    scope = Agreements(agreements, visibility).scope(P, O, "locations")
+    for location_id in "abc":
+        answers = {scope.allows(location_id, country) for country in ("DEU", "NLD", "BEL")}
+        decided = scope.decided(location_id)
+        assert decided is None or answers == {decided}
+        assert scope.placed or (answers == {decided} and not scope.of_countries)

@@ -145,6 +145,7 @@ def test_tokens() -> None:
 def session(**values: Any) -> SessionSource:
     plain = SessionSource(
         session_id=UUID(int=9),
+        told_as=UUID(int=8),
         status="active",
         created_at=START,
         start_time=START,
@@ -170,7 +171,8 @@ def test_sessions() -> None:
     """E3, E7, E8, E11."""
     mapped = map_session(session(), OWNER, cdr_token(CARD), NOW).thing
     assert mapped is not None
-    assert (mapped.kwh, mapped.status, mapped.end_date_time, mapped.auth_method) == (4, "ACTIVE", None, "WHITELIST")
+    assert (mapped.id, mapped.kwh, mapped.status, mapped.end_date_time) == (str(UUID(int=8)), 4, "ACTIVE", None)
+    assert mapped.auth_method == "WHITELIST"
     assert mapped.cdr_token.contract_id == "CARD1"
     vouched = map_session(session(vouching=Vouching("COMMAND", "ref")), OWNER, cdr_token(CARD), NOW).thing
     assert vouched is not None
@@ -190,6 +192,23 @@ def test_sessions() -> None:
     for field in ("location_id", "evse_uid", "connector_id"):
         withheld = map_session(session(**{field: None}), OWNER, cdr_token(CARD), NOW)
         assert (withheld.thing, len(withheld.findings)) == (None, 1)
+
+
+def test_reservations() -> None:
+    """E3, E5, E6."""
+    bare: dict[str, Any] = {"start_time": None, "energy_wh": None, "total_cost": None, "periods": None, "by_command": True}
+    kept = session(status="reserved", **bare)
+    told = map_session(kept, OWNER, cdr_token(CARD), NOW).thing
+    assert told is not None
+    assert (told.status, told.start_date_time, told.end_date_time, told.auth_method) == ("RESERVATION", START, None, "COMMAND")
+    assert (told.kwh, told.charging_periods, told.total_cost, told.evse_uid) == (0, (), None, str(UUID(int=2)))
+    until = START + timedelta(minutes=5)
+    lapsed = msgspec.structs.replace(kept, status="lapsed", stop_time=until, evse_uid=None, connector_id=None)
+    told = map_session(lapsed, OWNER, cdr_token(CARD), NOW).thing
+    assert told is not None
+    assert (told.status, told.end_date_time, told.evse_uid, told.connector_id) == ("COMPLETED", until, "#NA", "#NA")
+    for lacking in ({"location_id": None}, {"connector_id": None}):
+        assert map_session(msgspec.structs.replace(kept, **lacking), OWNER, cdr_token(CARD), NOW).thing is None
 
 
 WHERE = CdrLocation(
@@ -246,7 +265,7 @@ def record(**values: Any) -> Cdr:
 
 
 def mapped_cdr(cdr: Cdr, place: LocationSource | None = None) -> Any:
-    return map_cdr(cdr, OWNER, cdr_token(CARD), None, place, ConnectorDetails(), NOW)
+    return map_cdr(cdr, UUID(int=8), OWNER, cdr_token(CARD), None, place, ConnectorDetails(), NOW)
 
 
 def test_a_cdr_and_its_credit() -> None:
@@ -258,9 +277,22 @@ def test_a_cdr_and_its_credit() -> None:
     assert cdr.remark == "total_fixed_cost includes 2.50 EUR without VAT for peak power."
     assert not [broken for broken in cdr.broken_rules() if broken.rule == "D13"]
     assert (cdr.cdr_location.evse_id, cdr.total_reservation_cost, cdr.credit) == ("#NA", None, None)
+    assert cdr.session_id == str(UUID(int=8))
     taken_back = mapped_cdr(credit(record(), f"{UUID(int=7)}-C", 2)).thing
     assert (taken_back.credit, taken_back.credit_reference_id, taken_back.total_cost.excl_vat) == (True, cdr.id, Decimal("-3.50"))
     assert not check(taken_back)
+
+
+def test_a_record_of_a_place_that_was_kept_for_nobody() -> None:
+    """B8: it need not have an EVSE; whoever reads it ignores the connector."""
+    nowhere = msgspec.structs.replace(WHERE, evse_uid=None, evse_id=None, connector_id=None, connector_type=None)
+    cost = Price(Decimal("2.00"), Decimal("2.38"))
+    kept = record(session_id=None, transaction_id=None, reservation_id=7, cdr_location=nowhere, total_reservation_cost=cost)
+    cdr = mapped_cdr(kept).thing
+    place = cdr.cdr_location
+    assert (place.evse_uid, place.connector_id, place.connector_standard) == ("#NA", "#NA", "IEC_62196_T2")
+    assert (cdr.session_id, cdr.total_reservation_cost.incl_vat) == (str(UUID(int=8)), Decimal("2.38"))
+    assert mapped_cdr(record(cdr_location=nowhere)).thing is None
 
 
 def test_what_a_record_lacks_is_taken_from_the_place_or_named() -> None:
