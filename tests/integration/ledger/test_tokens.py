@@ -233,6 +233,12 @@ async def test_the_amount_of_a_month(bench: Bench) -> None:
 
 async def test_the_amount_is_found_by_its_index(bench: Bench) -> None:
     """A month of one token must not read the sessions of all."""
+    station_id = (await bench.connect("CP-1")).station_id
+    await bench.owner(
+        "INSERT INTO sessions (tenant_id, session_id, station_id, ocpp_version, transaction_ref, id_token, status) SELECT 1, "
+        f"gen_random_uuid(), {station_id}, 'ocpp1.6', n::text, 'CARD' || n, 'completed' FROM generate_series(1, 2000) n; "
+        "ANALYZE sessions"
+    )
     rows = await bench.rows(
         "EXPLAIN SELECT FROM sessions o WHERE o.tenant_id = 1 AND lower(o.id_token) = 'card' "
         "AND o.session_id >= '019d0000-0000-0000-0000-000000000000'"
