@@ -95,7 +95,8 @@ def visit(
             return None, sent
         if fate == "meddled":
             station.entries = {"x": {"idTag": "x"}}
-            station.version += 7
+            # with the very number that is on its way it could not be told from ours
+            station.version += 7 if station.version + 7 != step.version else 8
             store.asked = False
             return None, sent
         if fate == "lost":
