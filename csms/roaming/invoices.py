@@ -12,14 +12,12 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-import structlog
-
-from csms.bus import Bus, BusUnavailable
+from csms.bus import Bus
 from csms.clock import Clock, Ids
 from csms.roaming.parties import Folded, OwnParty
 from csms.roaming.publication import saving
 from csms.roaming.publication.saving import Made
-from csms.roaming.topics import PUSHES_TOPIC
+from csms.roaming.topics import tell_of_pushes
 from csms.store import Connection, Database
 from csms.store.queries import ocpi_invoices as queries
 from csms.store.queries import ocpi_parties
@@ -29,8 +27,6 @@ from schemas.ocpi221.base import fold
 from schemas.ocpi221.objects import MOST_ITEMS
 from schemas.ocpi221.writing import document
 from schemas.ocpi230.invoicereconciliation import InvoiceReconciliationRecord
-
-log = structlog.get_logger()
 
 MOST_CDRS: Final = 250_000
 """Of one invoice."""
@@ -79,7 +75,7 @@ class Invoicing:
             await self._write(conn, tenant_id, key, invoice_id, payer, parts, now)
 
         await self._database.tenant_unit(tenant_id, work, timeout=_TIMEOUT_S)
-        await self._poke(tenant_id)
+        await tell_of_pushes(self._bus, tenant_id)
         return key
 
     async def withdraw(self, tenant_id: int, invoice_key: UUID, by: str) -> bool:
@@ -97,14 +93,8 @@ class Invoicing:
 
         done = await self._database.tenant_unit(tenant_id, work, timeout=_TIMEOUT_S)
         if done:
-            await self._poke(tenant_id)
+            await tell_of_pushes(self._bus, tenant_id)
         return done
-
-    async def _poke(self, tenant_id: int) -> None:
-        try:
-            await self._bus.publish(PUSHES_TOPIC, str(tenant_id).encode())
-        except BusUnavailable:
-            log.debug("roaming.pushes_not_told")  # what waits is looked for now and then
 
     async def _write(
         self,

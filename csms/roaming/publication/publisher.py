@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final, TypeVar
 from uuid import UUID
 
 import structlog
 
-from csms.bus import Bus, BusUnavailable
+from csms.bus import Bus
 from csms.clock import Clock
 from csms.roaming.parties import Folded, OwnParties
 from csms.roaming.publication.changes import Changes
@@ -23,7 +24,7 @@ from csms.roaming.publication.sessions import publish_sessions
 from csms.roaming.publication.tariffs import publish_tariffs
 from csms.roaming.publication.tokens import publish_tokens
 from csms.roaming.publication.view import TenantView, Views
-from csms.roaming.topics import PUSHES_TOPIC
+from csms.roaming.topics import tell_of_pushes
 from csms.store import Connection, Store, StoreUnavailable
 from csms.store.queries import ocpi_objects as object_queries
 from csms.store.queries import ocpi_parties
@@ -61,6 +62,7 @@ class Publisher:
         self._views = Views()
         self._own = OwnParties()
         self._own_until = 0.0
+        self._tried: dict[UUID, Decimal] = {}
 
     def forget(self) -> None:
         """Parties have changed."""
@@ -98,12 +100,16 @@ class Publisher:
         return saved
 
     async def tell_readings(self) -> None:
-        """Tell the running sessions that have had readings since they were told, of all tenants. Raises StoreUnavailable."""
+        """Tell the running sessions that have had readings since they were told, of all tenants. One that cannot be told is not
+        tried again before its next reading. Raises StoreUnavailable."""
+        grown = await self._store.gateway.look(queries.grown_sessions)
         by_tenant: dict[int, set[UUID]] = {}
-        for tenant_id, session_id in await self._store.gateway.look(queries.grown_sessions):
-            by_tenant.setdefault(tenant_id, set()).add(session_id)
+        for one in grown:
+            if self._tried.get(one.session_id) != one.energy_wh:
+                by_tenant.setdefault(one.tenant_id, set()).add(one.session_id)
         for tenant_id, sessions in by_tenant.items():
             await self.apply(tenant_id, Changes(sessions=sessions))
+        self._tried = {one.session_id: one.energy_wh for one in grown}
 
     async def look_around(self, tenant_id: int) -> Saved:
         """Tell what has changed with time alone: running sessions, and what has begun or ended. Raises StoreUnavailable."""
@@ -210,10 +216,7 @@ class Publisher:
     async def _poke(self, tenant_id: int, saved: Saved) -> None:
         CHANGED.inc(saved.objects)
         if saved.pushes:
-            try:
-                await self._bus.publish(PUSHES_TOPIC, str(tenant_id).encode())
-            except BusUnavailable:
-                log.debug("roaming.pushes_not_told")
+            await tell_of_pushes(self._bus, tenant_id)
 
 
 _NIL: Final = str(UUID(int=0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -44,6 +45,14 @@ class Due(NamedTuple):
     tariff_ids: set[str]
     token_ids: set[UUID]
     places: bool
+
+
+class GrownSession(NamedTuple):
+    """A running session that has had readings since it was told."""
+
+    tenant_id: int
+    session_id: UUID
+    energy_wh: Decimal
 
 
 async def lock_publication(conn: Connection, tenant_id: int) -> None:
@@ -218,15 +227,16 @@ async def running_published(conn: Connection, tenant_id: int) -> list[UUID]:
     return [row[0] for row in rows]
 
 
-async def grown_sessions(conn: Connection) -> list[tuple[int, UUID]]:
-    """Running sessions whose energy is another than what was told last, with their tenants; the gateway role. At most 1,000."""
+async def grown_sessions(conn: Connection) -> list[GrownSession]:
+    """Running sessions, of all tenants, whose energy is another than what was told last; the gateway role."""
     rows = await conn.fetch(
         "WITH told AS (SELECT tenant_id, object_id::uuid AS told_as, (document ->> 'kwh')::numeric AS kwh FROM ocpi_objects "
         "WHERE module = 'sessions' AND origin = 'own' AND document ->> 'status' = 'ACTIVE') "
-        f"SELECT x.tenant_id, x.session_id FROM told t JOIN sessions x ON x.tenant_id = t.tenant_id AND x.session_id = {OURS} "
-        "WHERE x.status = 'active' AND coalesce(x.energy_wh, 0) <> t.kwh * 1000 LIMIT 1000"
+        "SELECT x.tenant_id, x.session_id, coalesce(x.energy_wh, 0) AS energy_wh "
+        "FROM told t JOIN sessions x ON x.tenant_id = t.tenant_id "
+        f"AND x.session_id = {OURS} WHERE x.status = 'active' AND coalesce(x.energy_wh, 0) <> t.kwh * 1000"
     )
-    return [(row[0], row[1]) for row in rows]
+    return [GrownSession(*row) for row in rows]
 
 
 async def untold_sessions(conn: Connection, tenant_id: int, location_ids: Collection[str], since: datetime) -> list[UUID]:

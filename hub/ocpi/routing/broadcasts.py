@@ -6,7 +6,6 @@ from typing import Final
 
 import structlog
 
-from csms.bus import BusUnavailable
 from csms.roaming import received
 from csms.roaming.countries import country_of
 from csms.roaming.parties import Folded
@@ -14,7 +13,7 @@ from csms.roaming.partners import PartnerSettings
 from csms.roaming.received import DEFAULT_TOKEN_TYPE, NotStored, Place, usable_id
 from csms.roaming.room import NoRoom
 from csms.roaming.routing import BROADCAST_MODULES, Misuse, broadcast_targets
-from csms.roaming.topics import PUSHES_TOPIC
+from csms.roaming.topics import tell_of_pushes
 from csms.store import Connection
 from csms.store.queries.ocpi_objects import NewPush, queue_pushes
 from hub.ocpi import metrics
@@ -75,16 +74,8 @@ async def take_broadcast(ocpi: Ocpi, members: Members, requester: Requester, req
         raise OcpiProblem(StatusCode.CLIENT_ERROR, str(full)) from None
     metrics.BROADCASTS.labels(request.module).inc()
     if queued:
-        await poke_deliveries(ocpi, tenant_id)
+        await tell_of_pushes(ocpi.bus, tenant_id)
     return OcpiResponse(http_status=201 if made else 200, message=MessageHeaders(from_party=members.hub.party), remarks=remarks)
-
-
-async def poke_deliveries(ocpi: Ocpi, tenant_id: int) -> None:
-    """There is something to tell."""
-    try:
-        await ocpi.bus.publish(PUSHES_TOPIC, str(tenant_id).encode())
-    except BusUnavailable:
-        log.debug("ocpi.pushes_not_poked")
 
 
 def entitled(members: Members, to: Folded, request: OcpiRequest) -> bool:

@@ -18,7 +18,7 @@ from csms.roaming.agreements import Agreements
 from csms.roaming.parties import Folded, PartnerRole
 from csms.roaming.partners import Partner
 from csms.roaming.routing import PRESENT, Status
-from csms.roaming.topics import CHANGED_TOPIC
+from csms.roaming.topics import CHANGED_TOPIC, tell_of_pushes
 from csms.store import Connection, StoreUnavailable
 from csms.store.queries import ocpi_routing as queries
 from csms.store.queries.ocpi_objects import NewPush, ObjectKey, queue_pushes
@@ -26,7 +26,6 @@ from csms.store.queries.ocpi_partners import list_partners, list_roles
 from hub.ocpi.directory import MOST_KEPT
 from hub.ocpi.entry import Asked
 from hub.ocpi.message import OcpiProblem, OcpiRequest, OcpiResponse, not_found
-from hub.ocpi.routing.broadcasts import poke_deliveries
 from hub.ocpi.routing.members import Members
 from hub.ocpi.services import Ocpi
 from hub.ocpi.versions import OURS
@@ -204,7 +203,7 @@ async def announce_once(ocpi: Ocpi) -> int:
     work = partial(_queue, tenant_id=hub.tenant_id, sender=hub.party.folded)
     queued = await ocpi.store.hub.tenant_unit(hub.tenant_id, work)
     if queued:
-        await poke_deliveries(ocpi, hub.tenant_id)
+        await tell_of_pushes(ocpi.bus, hub.tenant_id)
     return queued
 
 

@@ -15,13 +15,13 @@ import trio
 
 from csms.external_authorization.sealing import Unreadable as Unsealable
 from csms.roaming.partners import Partner, PartnerStatus
+from csms.roaming.topics import tell_of_pushes
 from csms.store import Connection, StoreUnavailable
 from csms.store.leases import Leases
 from csms.store.queries import ocpi_partners, ocpi_routing
 from hub.ocpi import platform
 from hub.ocpi.client import NoAnswer
 from hub.ocpi.presence import MOST_NOTED, Key
-from hub.ocpi.routing.broadcasts import poke_deliveries
 from hub.ocpi.services import Ocpi
 from schemas.ocpi221.headers import MessageHeaders, authorization_value, write_headers
 
@@ -165,7 +165,7 @@ class Watching:
         if changed:
             log.info("ocpi.partner_status", tenant_id=tenant_id, partner_id=str(partner_id), status=after)
             await self._ocpi.directory.changed()
-            await poke_deliveries(self._ocpi, tenant_id)
+            await tell_of_pushes(self._ocpi.bus, tenant_id)
 
 
 async def probe(ocpi: Ocpi, partner: Partner) -> bool:

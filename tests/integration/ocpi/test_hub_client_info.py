@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import pytest
@@ -10,7 +11,7 @@ import trio
 
 from csms.external_authorization import breaker
 from csms.roaming.publication.publisher import Publisher
-from csms.roaming.topics import PUSHES_TOPIC
+from csms.roaming.topics import tell_of_pushes
 from csms.secret import RootSecret
 from csms.store import Connection
 from csms.store.queries.ocpi_objects import NewObject, NewPush, ObjectKey, put_object, queue_pushes
@@ -39,6 +40,13 @@ async def test_every_rule_of_hub_client_info(
     async with open_behind(database, root_secret, nursery) as behind:
         behind.patch = monkeypatch
         await run_cases(behind, rule)
+
+
+def _taken_back(platform: Platform, place: str) -> bool:
+    """Its EVSE is REMOVED, and its tariff gone."""
+    location = platform.find("locations", place)
+    assert location is not None
+    return location["evses"][0]["status"] == "REMOVED" and platform.find("tariffs", "north") is None
 
 
 def told(platform: Platform, party: tuple[str, str], role: str) -> dict[str, Any] | None:
@@ -121,7 +129,7 @@ async def what_is_told_to_nobody_who_is_away(b: Behind) -> None:
     for status in ("PLANNED", "SUSPENDED"):
         await b.set_status(EMSP2, status)
         assert (await b.cpo.push("locations", location(f"I-{status}"), to=HUB)).ok
-        await b.emsp.wait(lambda status=status: b.emsp.find("locations", f"I-{status}"))  # type: ignore[misc]
+        await b.emsp.wait(partial(b.emsp.find, "locations", f"I-{status}"))
     await b.set_status(EMSP2, "OFFLINE")
     assert (await b.cpo.push("locations", location("I-OFFLINE"), to=HUB)).ok
     await b.emsp.wait(lambda: b.emsp.find("locations", "I-OFFLINE"))
@@ -182,9 +190,10 @@ async def a_party_of_ours_takes_back_what_it_has_told(b: Behind) -> None:
             await queue_pushes(conn, north.tenant_id, [NewPush(to=("nl", "hub"), sender=("nl", "nor"), key=key)])
 
     await b.ocpi.store.hub.tenant_unit(north.tenant_id, tell)
-    await b.ocpi.bus.publish(PUSHES_TOPIC, str(north.tenant_id).encode())
+    await tell_of_pushes(b.ocpi.bus, north.tenant_id)
     for platform in (b.emsp, b.emsp2):
-        await platform.wait(lambda p=platform: p.find("locations", place) and p.find("tariffs", "north"))  # type: ignore[misc]
+        await platform.wait(partial(platform.find, "locations", place))
+        await platform.wait(partial(platform.find, "tariffs", "north"))
     path = "/api/v1/ocpi/parties/nl/nor/cpo"
     assert (await b.scene.boss.delete(path)).status_code == 204
     assert (await b.scene.boss.delete(path)).status_code == 204
@@ -201,8 +210,7 @@ async def a_party_of_ours_takes_back_what_it_has_told(b: Behind) -> None:
     while whole := await b.ocpi.store.gateway.unit(next_whole):
         await publisher.go_on(whole)
     for platform in (b.emsp, b.emsp2):
-        await platform.wait(lambda p=platform: p.find("locations", place)["evses"][0]["status"] == "REMOVED")  # type: ignore[misc]
-        await platform.wait(lambda p=platform: p.find("tariffs", "north") is None)  # type: ignore[misc]
+        await platform.wait(partial(_taken_back, platform, place))
         await until_told(platform, NORTH, "CPO", "SUSPENDED")
     assert (await b.scene.boss.get("/api/v1/ocpi/parties")).json()["items"] == []
     assert (await b.scene.boss.delete(path)).status_code == 404

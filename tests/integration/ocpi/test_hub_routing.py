@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import partial
 from typing import Any, Final
 
 import pytest
@@ -178,7 +179,7 @@ async def what_is_for_everybody_is_told_by_the_hub(b: Behind) -> None:
     # tokens go the other way
     assert (await b.emsp.push("tokens", token("B-TOKEN"), to=HUB)).ok
     for platform in (b.cpo, b.cpo2):
-        await platform.wait(lambda platform=platform: platform.find("tokens", "B-TOKEN"))  # type: ignore[misc]
+        await platform.wait(partial(platform.find, "tokens", "B-TOKEN"))
     assert not b.emsp2.requests("tokens")
 
     async def ours() -> Any:

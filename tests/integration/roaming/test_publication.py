@@ -18,6 +18,7 @@ from csms.roaming.parties import OwnRole
 from csms.roaming.publication import publisher
 from csms.roaming.publication.changes import Changes
 from csms.roaming.publication.publisher import Publisher
+from csms.roaming.publication.saving import Saved
 from csms.roaming.publication.worker import Publication
 from csms.store.outbox import ROAMING, START, OutboxStore
 from csms.store.queries import ocpi_parties
@@ -447,7 +448,7 @@ async def test_going_through_goes_on_where_it_was_interrupted(bills: Bills, boss
     assert await roaming.objects("locations") == told
 
 
-async def test_what_time_alone_changes_is_told(bills: Bills, boss: Person) -> None:
+async def test_what_time_alone_changes_is_told(bills: Bills, boss: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tokens that end, versions that come into force, tariffs of an hour of the day (L15, K2), and sessions that run."""
     services = bills.field.hub.services
     store = services.store
@@ -498,6 +499,22 @@ async def test_what_time_alone_changes_is_told(bills: Bills, boss: Person) -> No
     }
     assert prices == {"simple": Decimal("0.5"), "happy": Decimal("0.25")}
     assert [one["document"]["kwh"] for one in await roaming.objects("sessions")] == [2]
+    # one that cannot be told, as nobody knows where it is, is not tried again before its next reading
+    await roaming.sql("UPDATE stations SET location_id = NULL WHERE station_id = $1", station)
+    publishing, tried = Publisher(store, services.bus, services.clock), 0
+    apply = publishing.apply
+
+    async def counted(tenant_id: int, changes: Changes) -> Saved:
+        nonlocal tried
+        tried += 1
+        return await apply(tenant_id, changes)
+
+    monkeypatch.setattr(publishing, "apply", counted)
+    for energy in ("5000", "6000"):
+        await bills.field.meter("north", station, transaction, reading(int(energy[0]) * 3, energy))
+        await publishing.tell_readings()
+        await publishing.tell_readings()
+    assert tried == 2
 
 
 class Ahead(SystemClock):
