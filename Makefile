@@ -1,11 +1,20 @@
 # `make run` and `make test` set up what is missing and then do their work; `make help` lists the rest.
 # Set-up is stamped: nothing is installed or built again until a lock file, pyproject.toml or a native source changes.
 
-PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# Without `PYTHON=…`: the quickest suitable one of this machine, looked for when there is no virtual environment yet
+# (docs/decisions/0033), and `python3` when none is suitable. The first word names it, the others say why.
+ifeq ($(origin PYTHON),undefined)
+FIND_PYTHON = for python in python3 python3.11 python3.12 python3.13 python3.14; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && exec "$$python" -I deploy/quickest_python.py; done
+FOUND_PYTHON = $(eval FOUND_PYTHON := $(shell $(FIND_PYTHON)))$(FOUND_PYTHON)
+PYTHON = $(or $(firstword $(FOUND_PYTHON)),python3)
+WHY_PYTHON = $(wordlist 2,99,$(FOUND_PYTHON))
+endif
 
 # the Rust code binds to this interpreter, in `cargo` calls as in maturin's
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
@@ -105,7 +114,7 @@ $(STAMPS)/venv:
 		{ echo "error: $$($(PYTHON) -V) is too old: install Python 3.11 or newer, or name it (make PYTHON=python3.12 …)" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "error: this Python lacks venv: install it (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
-	@echo "setting up $(VENV) (once)"
+	@echo "setting up $(VENV) with $(PYTHON) (once)$(if $(WHY_PYTHON),: $(WHY_PYTHON))"
 	@$(PYTHON) -m venv $(VENV)
 	@mkdir -p $(STAMPS)
 	@touch $@

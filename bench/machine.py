@@ -6,8 +6,11 @@ import os
 import platform
 import resource
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Final
+
+from deploy.quickest_python import measured
 
 _ROOT: Final = Path(__file__).parents[1]
 
@@ -21,6 +24,8 @@ def facts() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release().partition('-')[0]} {platform.machine()}",
         "open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
         "python": f"CPython {platform.python_version()}",
+        "python_build": f"{platform.python_build()[1]}, {platform.python_compiler()}",
+        "python_ms": _python_ms(),
         "commit": _commit(),
     }
 
@@ -32,6 +37,11 @@ def _processor() -> str:
         return platform.processor()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor()
+
+
+def _python_ms() -> float:
+    """How quick this interpreter is; how it was built cannot be told from itself (docs/decisions/0033)."""
+    return round(min(measured(sys.executable) for _ in range(5)) * 1000, 1)
 
 
 def _commit() -> str | None:

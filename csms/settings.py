@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
+from csms.addresses import split_hosts
+
 PREFIX: Final = "CSMS_"
 CONFIG_VARIABLE: Final = "CSMS_CONFIG"
 _LONGEST_VALUE: Final = 4096
@@ -42,10 +44,10 @@ def _paths(value: str) -> tuple[Path, ...]:
     return tuple(_path(part.strip()) for part in value.split(","))
 
 
-def _url(*schemes: str) -> Parser:
+def _url(*schemes: str, several_hosts: bool = False) -> Parser:
     def parse(value: str) -> str:
         try:
-            scheme = urlsplit(_text(value)).scheme
+            scheme = (split_hosts(_text(value))[0] if several_hosts else urlsplit(_text(value))).scheme
         except ValueError:
             scheme = ""
         if scheme not in schemes:  # the value itself may hold a password: it is not repeated
@@ -145,7 +147,7 @@ class Settings:
     )
     redis_url: str | None = _setting(
         None,
-        _url("redis", "rediss", "unix"),
+        _url("redis", "rediss", "unix", several_hosts=True),
         "Redis or Valkey, one server or a cluster (several hosts parted by commas), which connects several processes. Unset: "
         "everything runs in one process",
         secret=True,

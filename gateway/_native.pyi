@@ -1,7 +1,8 @@
-"""The native codec: one sans-I/O machine per station connection (native/codec behind native/python).
+"""The native codec: one sans-I/O machine per station connection (native/codec behind native/python), and the thread that reads
+the sockets for it (native/receiver).
 
-Bytes in, event tuples out, and encoders for what goes out. No sockets, no clock. Row numbers are those of the table of checks on
-an inbound OCPP-J frame; a :class:`Fault` names the first one that failed.
+Bytes in, event tuples out, and encoders for what goes out. The codec knows no sockets and no clock. Row numbers are those of the
+table of checks on an inbound OCPP-J frame; a :class:`Fault` names the first one that failed.
 """
 
 from typing import Any, Final, Literal, TypeAlias, final
@@ -28,6 +29,8 @@ __all__ = [
     "InvalidPayload",
     "Limits",
     "MeterReader",
+    "Receiver",
+    "send",
 ]
 
 UPGRADE: Final = 1
@@ -197,3 +200,39 @@ class Connection:
     @property
     def buffered(self) -> int:
         """Bytes held for the peer beyond the fixed size of the machine."""
+
+def send(socket: int, data: bytes) -> int:
+    """Send what an open socket takes at once; the number of bytes. BlockingIOError when it is none, else OSError.
+
+    As `socket.send`, but other threads do not get the interpreter meanwhile: asking for it back costs more than this.
+    """
+
+@final
+class Receiver:
+    """Reads sockets in a thread of its own, which needs no interpreter, and gives what they said in groups.
+
+    Answers to our CALLs and CALLs of the actions ``hurried`` can be taken at once; the rest waits for ``gather_s`` seconds from the
+    first on, or until it is ``crowd``, or not at all while less than ``busy_per_second`` arrives.
+    """
+
+    def __new__(
+        cls, catalogue: Catalogue, *, hurried: list[str], gather_s: float, crowd: int, busy_per_second: float
+    ) -> Receiver: ...
+    def fileno(self) -> int:
+        """A descriptor that is readable while there is something to take."""
+    def watch(self, socket: int, codec: Connection, read_size: int) -> int:
+        """Read this socket once, up to ``read_size`` bytes (at most 64 KiB); gives a token for it. OSError when it cannot be.
+
+        ``leave`` must be called before the socket is closed.
+        """
+    def again(self, tokens: list[int]) -> None:
+        """Read these once more: what was delivered of them has been handled."""
+    def leave(self, token: int) -> None:
+        """Read this one no longer; what was read already may still be delivered."""
+    def take(self, most: int) -> list[tuple[int, list[_Event] | None]]:
+        """``(token, events)`` of up to ``most`` sockets; None for events: the connection is over.
+
+        Empty: there is nothing until ``fileno`` is readable.
+        """
+    def close(self) -> None:
+        """End the thread."""

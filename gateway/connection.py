@@ -1,6 +1,6 @@
 """One station's connection: reads its socket, tells the codec's events apart, closes (design 6).
 
-An idle connection is one task, which waits for its end: what arrives is handled as it is delivered (gateway.readiness). Answers to
+An idle connection is one task, which waits for its end: what arrives is handled as it is delivered (gateway.wire). Answers to
 our CALLs are handled at once, also while a CALL of the station waits for the store (rule T2).
 """
 
@@ -47,8 +47,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-COMPRESSED_READ_SIZE: Final = 512
-"""What is given to the codec at a time when messages may be compressed: bounds what one read can inflate to."""
 FRAMES_PER_TURN: Final = 16
 LINGER_S: Final = 2.0
 """Seconds that a refused or faulty peer gets to read our last bytes before the socket is closed."""
@@ -193,7 +191,7 @@ class Connection:
             elif stop is Stop.TURN:
                 await trio.lowlevel.checkpoint()
             else:
-                delivered = await self.wire.deliver(self._arrived)
+                delivered = await self.wire.deliver(self.codec, self._arrived, compressed=self.compressed)
                 if delivered is None:
                     return self._reason(CloseReason.LOST)
                 stop, rest = delivered
@@ -204,16 +202,11 @@ class Connection:
     def _reason(self, otherwise: CloseReason) -> CloseReason:
         return self.closing or self.wire.end or otherwise
 
-    def _arrived(self, data: bytes) -> tuple[CloseReason | Stop, Iterator[_Event]] | None:
-        """Handle data at once; what stopped it and the events that are left, when there is something to wait for or it is over."""
+    def _arrived(self, events: Iterator[_Event]) -> tuple[CloseReason | Stop, Iterator[_Event]] | None:
+        """Handle events at once; what stopped it and the events that are left, when it is over or something is waited for."""
         self.heard = self.clock.monotonic()
-        events = self._inflated(data) if self.compressed else iter(self.codec.receive(data))
         stop = self._take(events)
         return None if stop is None else (stop, events)
-
-    def _inflated(self, data: bytes) -> Iterator[_Event]:
-        for start in range(0, len(data), COMPRESSED_READ_SIZE):
-            yield from self.codec.receive(data[start : start + COMPRESSED_READ_SIZE])
 
     def _take(self, events: Iterator[_Event]) -> CloseReason | Stop | None:
         """Act on events; None when they are at an end, a reason when the connection is."""

@@ -1,4 +1,4 @@
-"""Which of many sockets have something to read: one task for all of them, and one selector.
+"""Which of many sockets with TLS have something to read: one task for all of them, and one selector.
 
 To wait for a socket costs a task of Trio a new registration with the kernel, a dozen objects and a switch to the task and back,
 every time: a quarter of what a message cost. Here a socket is registered once, and what has arrived is handed over at once.

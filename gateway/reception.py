@@ -13,6 +13,7 @@ from csms.clock import Clock
 from csms.tenants import TenantDirectory
 from gateway import _native, metrics
 from gateway.admission import Admission, Admitted, NoCommonSubprotocol
+from gateway.arrivals import Arrivals
 from gateway.calls import OutgoingCalls
 from gateway.closing import CloseReason
 from gateway.connection import Connection, linger
@@ -52,8 +53,10 @@ class Reception:
         tenants: TenantDirectory,
         writers: trio.Nursery,
         readiness: Readiness,
+        arrivals: Arrivals | None,
         handshake_timeout_s: float,
     ) -> None:
+        """`arrivals` reads plain sockets once they are open; None: `readiness` does, as with those with TLS."""
         self._catalogue = catalogue
         self._admission = admission
         self._registry = registry
@@ -64,6 +67,7 @@ class Reception:
         self._tenants = tenants
         self._writers = writers
         self._readiness = readiness
+        self._arrivals = arrivals
         self._handshake_timeout_s = handshake_timeout_s
         self._limits = _native.Limits()
         self._tls_pacer = Pacer(HANDSHAKES_PER_SECOND)
@@ -75,7 +79,7 @@ class Reception:
 
     async def serve(self, sock: socket.socket, address: str) -> None:
         """Serve one socket until it is over. Lets out nothing but cancellation and exits (supervision.md 3.0)."""
-        wire = Wire(sock, self._writers, self._readiness)
+        wire = Wire(sock, self._writers, self._readiness, None if isinstance(sock, ssl.SSLSocket) else self._arrivals)
         connection: Connection | None = None
         reason = CloseReason.LOST
         try:

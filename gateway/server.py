@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 
 import structlog
 import trio
 
 from gateway import _native, ocpp16, ocpp21, ocpp201
 from gateway.admission import Admission
+from gateway.arrivals import Arrivals
 from gateway.calls import OutgoingCalls
 from gateway.drain import drain, leave
 from gateway.external_authorization import ExternalAuthorization
@@ -44,11 +46,13 @@ async def run_gateway(
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
     versions: Mapping[str, Version] = VERSIONS,
     entrance: Entrance | None = None,
+    receiver: bool = True,
 ) -> None:
     """Serve stations until `shutdown`, then drain and return. `started()` gives the URLs that stations connect to.
 
     `entrance` None: the ports of the settings; raises OSError when one cannot be had, SettingsError when a TLS file cannot be
-    used. The ledger must run until this has returned.
+    used. The ledger must run until this has returned. `receiver` False: sockets are read in this thread, so that what happens
+    follows from the order of tasks alone and a simulation repeats itself.
     """
     settings = services.settings
     log.info("gateway.file_limit", files=raise_file_limit())
@@ -109,9 +113,18 @@ async def run_gateway(
         pong_timeout_s=settings.pong_timeout_s,
     )
     admission = Admission(services, submission, registry, versions)
-    with collector_settings(services.clock.monotonic), Readiness() as readiness:
+    with (
+        collector_settings(services.clock.monotonic),
+        Readiness() as readiness,
+        ExitStack() as stack,
+    ):
+        arrivals: Arrivals | None = None
+        if receiver:
+            arrivals = stack.enter_context(Arrivals(catalogue, settings.ledger_linger_ms / 1000, submission.hurry))
         async with trio.open_nursery() as infrastructure:
             infrastructure.start_soon(readiness.run)
+            if arrivals is not None:
+                infrastructure.start_soon(arrivals.run)
             infrastructure.start_soon(submission.run)
             infrastructure.start_soon(external.run)
             infrastructure.start_soon(mailbox.run, calls, registry)
@@ -133,6 +146,7 @@ async def run_gateway(
                     tenants=services.tenants,
                     writers=connections,
                     readiness=readiness,
+                    arrivals=arrivals,
                     handshake_timeout_s=settings.handshake_timeout_s,
                 )
                 async with trio.open_nursery() as doors:

@@ -53,6 +53,10 @@ class Submission:
         except LedgerClosed:
             self._note_closed()
 
+    def hurry(self) -> None:
+        """What was submitted waits no longer for company."""
+        self._ledger.hurry()
+
     async def run(self) -> None:
         """Hand over what waits as the ledger gets room. Runs until cancelled."""
         while True:

@@ -1,21 +1,26 @@
 """The socket of one station: direct non-blocking sends, a writer task only while the socket would block, and delivery of what
-arrives from the task that watches all sockets."""
+arrives from the tasks that serve all sockets: `Arrivals` plain ones, `Readiness` those with TLS."""
 
 from __future__ import annotations
 
 import socket
 import ssl
 import struct
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import outcome
 import structlog
 import trio
 
+from gateway import _native
+from gateway.arrivals import Arrivals
 from gateway.closing import CloseReason
 from gateway.readiness import Readiness
 from gateway.supervision import split_exits
+
+if TYPE_CHECKING:
+    from gateway._native import _Event
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -26,27 +31,54 @@ WRITE_DEADLINE_S: Final = 10.0
 """Seconds within which every `_TURN` bytes that wait must have left."""
 READ_SIZE: Final = 16 * 1024
 """Bytes that are read at once. Not less than a TLS record holds: a part of it would stay inside, and the socket not tell of it."""
+COMPRESSED_READ_SIZE: Final = 512
+"""What is given to the codec at a time when messages may be compressed: bounds what one read can inflate to."""
 _TURN: Final = 64 * 1024
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 _NOT_NOW: Final = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-def _nothing(data: bytes) -> None:
-    """What is done with data while nobody waits for it; `Readiness` calls nobody then."""
+def _nothing(events: Iterator[_Event]) -> None:
+    """What is done with events while nobody waits for them; nobody is called then."""
+
+
+def _undecoded(data: bytes) -> list[_Event]:
+    """What is made of data before there is a codec for it; nobody calls then."""
+    return []
 
 
 class Wire:
     """Sends on one socket from any task without awaiting; `end` tells why the socket was aborted, if it was."""
 
-    __slots__ = ("_finishing", "_nursery", "_readiness", "_receiver", "_take", "_unsent", "_wants_room", "_writing", "end", "sock")
+    __slots__ = (
+        "_arrivals",
+        "_decode",
+        "_decoded_at_once",
+        "_finishing",
+        "_nursery",
+        "_readiness",
+        "_receiver",
+        "_take",
+        "_token",
+        "_unsent",
+        "_wants_room",
+        "_writing",
+        "end",
+        "sock",
+    )
 
-    def __init__(self, sock: socket.socket, nursery: trio.Nursery, readiness: Readiness) -> None:
+    def __init__(self, sock: socket.socket, nursery: trio.Nursery, readiness: Readiness, arrivals: Arrivals | None) -> None:
+        """`arrivals` None: the socket must be read through Python, as those with TLS."""
         self.sock = sock
         self.end: CloseReason | None = None
         self._nursery = nursery
         self._readiness = readiness
+        self._arrivals = arrivals
+        self._token: int | None = None
+        self._decode: Callable[[bytes], list[_Event]] = _undecoded
+        self._decoded_at_once = READ_SIZE
         self._receiver: trio.lowlevel.Task | None = None
-        self._take: Callable[[bytes], Any] = _nothing
+        self._take: Callable[[Iterator[_Event]], Any] = _nothing
         self._wants_room = False
         self._unsent: bytearray | None = None
         self._writing = False
@@ -60,7 +92,8 @@ class Wire:
         if not unsent:
             try:
                 # a send over TLS that would block is to be repeated with no less than the first time, which a turn is
-                sent = self.sock.send(data if len(data) <= _TURN else memoryview(data)[:_TURN])
+                turn = data if len(data) <= _TURN else data[:_TURN]
+                sent = self.sock.send(turn) if self._arrivals is None else _native.send(self.sock.fileno(), turn)
             except _NOT_NOW:
                 sent = 0
             except OSError:
@@ -89,15 +122,22 @@ class Wire:
             except _NOT_NOW:
                 continue
 
-    async def deliver(self, take: Callable[[bytes], T | None]) -> T | None:
-        """Hand what arrives to `take`, at once and in the task that watches all sockets; returns the first thing that it gives.
+    async def deliver(
+        self, codec: _native.Connection, take: Callable[[Iterator[_Event]], T | None], *, compressed: bool = False
+    ) -> T | None:
+        """Hand what `codec` makes of what arrives to `take`, in the task that serves all; returns the first thing that it gives.
 
         None: the connection is over, whoever ended it. Raises what `take` raises.
         """
         if self.end is not None:
             return None
+        self._decode = codec.receive
+        self._decoded_at_once = COMPRESSED_READ_SIZE if compressed else READ_SIZE
         try:
-            self._readiness.watch(self.sock, self._on_ready)
+            if self._arrivals is None:
+                self._readiness.watch(self.sock, self._on_ready)
+            else:
+                self._token = self._arrivals.watch(self.sock, codec, self._decoded_at_once, self._on_events)
         except OSError:
             return None
         self._take = take
@@ -123,12 +163,25 @@ class Wire:
         except _NOT_NOW:
             return
         except OSError:
+            data = b""
+        if data:
+            self._hand_over(self._decoded(data))
+        else:
             self._stop_delivering(outcome.Value(None))
-            return
-        if not data:
+
+    def _decoded(self, data: bytes) -> Iterator[_Event]:
+        step = self._decoded_at_once
+        for start in range(0, len(data), step):
+            yield from self._decode(data[start : start + step])
+
+    def _on_events(self, events: list[_Event] | None) -> None:
+        if events is None:
             self._stop_delivering(outcome.Value(None))
-            return
-        result = outcome.capture(self._take, data)
+        else:
+            self._hand_over(iter(events))
+
+    def _hand_over(self, events: Iterator[_Event]) -> None:
+        result = outcome.capture(self._take, events)
         if isinstance(result, outcome.Value):
             if result.value is not None:
                 self._stop_delivering(result)
@@ -150,7 +203,11 @@ class Wire:
         self._receiver = None
         self._take = _nothing
         self._wants_room = False
-        self._readiness.leave(self.sock)
+        if self._token is not None and self._arrivals is not None:
+            self._arrivals.leave(self._token)
+            self._token = None
+        else:
+            self._readiness.leave(self.sock)
 
     def abort(self, reason: CloseReason) -> None:
         """Close the socket with a reset, without waiting for the peer; wakes the reader."""

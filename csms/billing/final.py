@@ -29,7 +29,7 @@ from csms.store.queries import session_costs as cost_queries
 from csms.store.queries import session_usage as usage_queries
 from csms.store.queries.cdrs import BilledSession
 from csms.store.queries.signed_values import signed_values
-from csms.tariffs.service import choose_for_session, has_assignments, load_series_of, version_of_session
+from csms.tariffs.service import choose_for_session, load_series_of, version_of_session
 
 log = structlog.get_logger()
 
@@ -111,9 +111,11 @@ class FinalBilling:
         session = await cdr_queries.billed_session(conn, tenant_id, session_id)
         if session is None or session.status == "active":
             return None
+        if not session.prices and not session.has_cost:
+            return None
         row = await cost_queries.get_cost(conn, tenant_id, session_id)
         if row is None or row.tariff_id is None:
-            if not await has_assignments(conn, tenant_id):
+            if not session.prices:
                 await cost_queries.end_running(conn, tenant_id, [session_id])
                 return None
             chosen = await choose_for_session(conn, tenant_id, session_id)

@@ -14,7 +14,7 @@ from csms.store import Connection
 from csms.store.queries import cdrs as cdr_queries
 from csms.store.queries import session_costs as queries
 from csms.store.queries.token_limits import session_limits
-from csms.tariffs.service import choose_for_session, has_assignments, load_version
+from csms.tariffs.service import choose_for_session, load_version
 
 _UNPRICED: Final = msgspec.json.encode(None)
 
@@ -31,10 +31,9 @@ async def begin(conn: Connection, tenant_id: int, session_id: UUID, due_at: date
     if session.id_token is not None:
         limits = await session_limits(conn, tenant_id, session.id_token, session.id_token_type)
     limited = limits != NO_LIMITS
-    prices = await has_assignments(conn, tenant_id)
-    if not prices and not limited:
+    if not session.prices and not limited:
         return False
-    choice = await choose_for_session(conn, tenant_id, session_id) if prices else None
+    choice = await choose_for_session(conn, tenant_id, session_id) if session.prices else None
     tariff = None
     if choice is not None and choice.tariff_id is not None and choice.version is not None:
         version = await load_version(conn, tenant_id, choice.tariff_id, choice.version)

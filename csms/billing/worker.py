@@ -124,7 +124,7 @@ class Billing:
     async def _tenant_id(self, slug: str) -> int:
         tenant_id = self._tenant_ids.get(slug)
         if tenant_id is None:
-            tenant_id = self._tenant_ids[slug] = await self._gateway.unit(lambda conn: tenant_queries.id_of(conn, slug))
+            tenant_id = self._tenant_ids[slug] = await self._gateway.look(lambda conn: tenant_queries.id_of(conn, slug))
         return tenant_id
 
     async def _start(self, tenant_id: int, session_id: UUID) -> None:
@@ -144,7 +144,7 @@ class Billing:
     async def _look_for_ever(self) -> None:
         while True:
             try:
-                due = await self._gateway.unit(partial(_due, self._clock))
+                due = await self._gateway.look(partial(_due, self._clock))
             except StoreUnavailable:
                 due = []
             by_tenant: dict[int, list[UUID]] = {}

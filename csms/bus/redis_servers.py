@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from csms.addresses import split_hosts
+
 _MOST: Final = 100
 """Servers of a cluster that are remembered."""
 _DEFAULT_PORT: Final = 6379
@@ -17,10 +19,9 @@ class RedisServers:
     def __init__(self, url: str) -> None:
         """`url` may name several, parted by commas: `redis://user:password@one:7000,two:7001`."""
         self._whole = url
-        self._parts = urlsplit(url)
-        self._credentials, at, hosts = self._parts.netloc.rpartition("@")
-        self._credentials += at
-        self._named = tuple(host.strip() for host in hosts.split(",")) if hosts else ("",)
+        self._parts, self._named = split_hosts(url)
+        credentials, at, _ = self._parts.netloc.rpartition("@")
+        self._credentials = credentials + at
         self._told: tuple[str, ...] = ()
         self._turn = 0
 

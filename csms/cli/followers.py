@@ -41,8 +41,10 @@ def start_followers(nursery: trio.Nursery, services: Services, settings: Setting
     """Start all of them; they run until cancelled."""
     outbox = OutboxStore(services.store.gateway)
 
-    def reader(sink: Sink, component: str, tenants: str | None = None) -> OutboxReader:
-        return OutboxReader(sink, outbox, services.bus, services.health, services.process_id, component=component, tenants=tenants)
+    def reader(sink: Sink, component: str, *, tenants: str | None = None, poked: bool = True) -> OutboxReader:
+        return OutboxReader(
+            sink, outbox, services.bus, services.health, services.process_id, component=component, tenants=tenants, poked=poked
+        )
 
     billing = Billing(services.store, services.bus, services.clock, services.ids, interval_s=settings.cost_interval_s)
     payments = _payments(services)
@@ -52,9 +54,10 @@ def start_followers(nursery: trio.Nursery, services: Services, settings: Setting
         ("billing", billing.run),
         ("billing", reader(billing, "billing").run),
         ("payments", payments.run),
-        ("payments", reader(payments, "payments").run),
+        # the ledger pokes, and writes no bills
+        ("payments", reader(payments, "payments", poked=False).run),
         ("local_lists", lists.run),
-        ("roaming", partial(publication.run, lambda sink: reader(sink, "roaming", ROAMING))),
+        ("roaming", partial(publication.run, lambda sink: reader(sink, "roaming", tenants=ROAMING))),
     ]
     if settings.event_file is not None:
         file = FileSink(settings.event_file, most_bytes=settings.event_file_mb * 1_000_000, keep=settings.event_file_keep)

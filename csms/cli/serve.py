@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from argparse import Namespace
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
@@ -47,6 +48,9 @@ from csms.tenants import TenantDirectory
 
 log = structlog.get_logger()
 
+SWITCH_INTERVAL_S: Final = 0.001
+"""How long the loop of Trio may keep the interpreter from that of the store, which wants it for each answer of the database, and
+the contrary: with Python's own 5 ms some statements in a row add up to what somebody with a card in his hand notices."""
 _LEDGER_FLUSH_S: Final = 15.0
 _ABANDONED_FLUSH_S: Final = 5.0
 
@@ -103,6 +107,7 @@ def _launch(command: Command, settings: Settings) -> int:
     if command.name != "serve" and settings.redis_url is None:
         log.warning("no_redis", meaning="without CSMS_REDIS_URL commands do not reach stations that another process holds")
     try:
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         trio.run(_run, command, settings)
     except PartsFailed:
         return 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -46,6 +47,13 @@ class StationRefused(Exception):
 
 class TooManyCommands(Exception):
     """The station has too many open commands."""
+
+
+_REFUSALS: Final[Mapping[queries.Refusal, type[Exception]]] = {
+    "rejected": StationRefused,
+    "away": StationAway,
+    "full": TooManyCommands,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,25 +124,21 @@ class CommandService:
             finished_at=None,
         )
 
-        async def insert(conn: Connection) -> queries.Target:
-            target = await queries.find_target(conn, tenant_id, identity)
-            if target is None:
-                raise UnknownStation
-            if target.registration == "rejected":
-                raise StationRefused
-            if target.process_id is None and (time_to_live is None or not _may_wait(order)):
-                raise StationAway
-            if await queries.count_open(conn, tenant_id, target.station_id) >= MAX_OPEN:
-                raise TooManyCommands
-            await queries.insert_command(conn, tenant_id, target.station_id, row)
-            return target
+        may_wait = time_to_live is not None and _may_wait(order)
+
+        async def place(conn: Connection) -> queries.Placed | None:
+            return await queries.place_command(conn, tenant_id, identity, row, may_wait=may_wait, most_open=MAX_OPEN)
 
         with trio.CancelScope(shield=True):  # bounded by the time limits of the unit and of the bus
-            target = await self._database.tenant_unit(tenant_id, insert)
-            if target.process_id is not None:
+            placed = await self._database.tenant_unit(tenant_id, place)
+            if placed is None:
+                raise UnknownStation
+            if placed.refusal is not None:
+                raise _REFUSALS[placed.refusal]
+            if placed.process_id is not None:
                 await self._poke(
-                    f"gateway.{target.process_id}.commands",
-                    {"tenant_id": tenant_id, "station_id": target.station_id, "command_id": str(row.command_id)},
+                    f"gateway.{placed.process_id}.commands",
+                    {"tenant_id": tenant_id, "station_id": placed.station_id, "command_id": str(row.command_id)},
                 )
         return row
 

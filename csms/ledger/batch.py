@@ -78,10 +78,6 @@ _LOCKING: Final = frozenset({ConnectStation, DisconnectStation, BootStation, Sta
 
 async def apply_batch(tx: LedgerTransaction, context: BatchContext, operations: Sequence[Operation]) -> list[Any]:
     """Apply all operations; the outcomes are in their order, and hold once the transaction has committed."""
-    if context.shared:
-        # A station that goes to another process repeats there what this one may still be committing: look-ups that find no
-        # earlier copy of a message must be true for the others, too.
-        await tx.hold_lanes({(op.tenant_id, op.station_id) for op in operations if op.station_id})
     by_kind: dict[type[Operation], list[int]] = {}
     for index, operation in enumerate(operations):
         by_kind.setdefault(type(operation), []).append(index)

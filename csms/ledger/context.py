@@ -59,13 +59,11 @@ class BatchContext:
         transaction_ids: TransactionIdPool,
         known_sessions: KnownSessions,
         *,
-        shared: bool = False,
         refusals: Refusals | None = None,
         qr_codes: QrCodes | None = None,
     ) -> None:
-        """`shared`: other processes serve stations on the same store. `refusals`: those that operators were told of lately.
+        """`refusals`: those that operators were told of lately.
         `qr_codes`: tells codes of dynamic QR tokens that are not ours."""
-        self.shared = shared
         self.refusals = refusals or Refusals()
         self.qr_codes = qr_codes
         self.refused: set[Refusal] = set()

@@ -59,6 +59,9 @@ BUSY_RATE: Final = 50.0
 URGENT: Final = frozenset({ClaimCommand, FinishCommand})
 """Kinds that it does not linger with: somebody waits for his command, which takes both of them."""
 
+ALONE: Final = frozenset({ClaimCommand})
+"""Kinds that one statement does, whatever else is under way: a group of nothing else needs no transaction around it."""
+
 QUESTIONS: Final = frozenset({Authorize})
 """Kinds that mostly write nothing, and that somebody waits for with a card in his hand: they have transactions of their own, which
 wait neither for company nor for those that write."""
@@ -166,6 +169,11 @@ class Ledger:
             self._make_ready(pending)
         else:
             behind.append(pending)
+
+    def hurry(self) -> None:
+        """Commit what is queued without waiting for company: it came together."""
+        if self._ready:
+            self._hurry.set()
 
     async def commit(self, operation: Operation) -> Any:
         """Queue `operation` and wait for its outcome. Cancelling the wait does not take the operation back.
@@ -379,7 +387,6 @@ class Ledger:
             self._tenants,
             self._transaction_ids,
             self._known_sessions,
-            shared=self._shared,
             refusals=self._refusals,
             qr_codes=self._qr_codes,
         )
@@ -394,11 +401,22 @@ class Ledger:
             looked_up, refused = context.looked_up_sessions, context.refused
             return await apply_batch(transaction, context, operations)
 
-        outcomes = await self._store.transact(work, timeout=timeout)
+        if all(type(op) in ALONE for op in operations):
+            outcomes = await self._store.look(work, timeout=timeout)
+        else:
+            outcomes = await self._store.transact(work, timeout=timeout, lanes=self._lanes_of(operations))
         self._known_sessions.forget(_began_anew(operations, outcomes))
         self._known_sessions.learn(looked_up)
         self._refusals.learn(refused, self._clock.now())
         return outcomes
+
+    def _lanes_of(self, operations: Sequence[Operation]) -> set[StationKey]:
+        """The stations whose messages no other process may commit meanwhile.
+
+        A station that goes to another process repeats there what this one may still be committing: look-ups that find no earlier
+        copy of a message must be true for the others, too.
+        """
+        return {(op.tenant_id, op.station_id) for op in operations if op.station_id} if self._shared else set()
 
     async def _watch(self) -> None:
         """Tell the truth about the store: a commit that hangs counts as failing, and an idle ledger asks by itself."""

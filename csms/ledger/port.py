@@ -85,13 +85,6 @@ class LedgerTransaction(Protocol):
         """Those of these connected stations that were told to be offline all the same, which they are no more."""
         ...
 
-    async def hold_lanes(self, keys: Collection[StationKey]) -> None:
-        """Wait until no other transaction holds these stations' lanes, and hold them to the end of this one.
-
-        Cheaper than locking rows, and only this waits for it.
-        """
-        ...
-
     async def lock_stations(self, keys: Collection[StationKey]) -> dict[StationKey, StationRow]: ...
     async def boot_stations(self, ops: Sequence[BootStation], registrations: Sequence[str]) -> None: ...
     async def set_connector_status(self, ops: Sequence[ReportConnectorStatus]) -> None: ...
@@ -233,8 +226,13 @@ class LedgerTransaction(Protocol):
 class LedgerStore(Protocol):
     """Makes the ledger's transactions."""
 
-    async def transact(self, work: Callable[[LedgerTransaction], Awaitable[T]], *, timeout: float) -> T:
+    async def transact(
+        self, work: Callable[[LedgerTransaction], Awaitable[T]], *, timeout: float, lanes: Collection[StationKey] = ()
+    ) -> T:
         """Do `work` in one transaction and commit it, all within `timeout` seconds.
+
+        It begins once no other transaction holds the lanes of these stations, and holds them to its end: cheaper than locking rows,
+        and only this waits for it.
 
         Raises StoreUnavailable when the store is away, full or asks for another try (the transaction may have committed all the
         same), or what `work` raised, after a rollback. `work` may run outside of Trio.
@@ -242,7 +240,8 @@ class LedgerStore(Protocol):
         ...
 
     async def look(self, work: Callable[[LedgerTransaction], Awaitable[T]], *, timeout: float) -> T:
-        """Do `work`, which only reads, outside of any transaction: each statement sees what is committed when it begins.
+        """Do `work`, which only reads, or writes with one statement alone, outside of any transaction: each statement sees what is
+        committed when it begins, and is committed by itself.
 
         Raises as `transact`.
         """

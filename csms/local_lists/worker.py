@@ -60,7 +60,7 @@ class LocalLists:
     async def _refresh_for_ever(self) -> None:
         while True:
             try:
-                tenant_ids = await self._gateway.unit(lambda conn: queries.tenants_to_look_at(conn, self._clock.now()))
+                tenant_ids = await self._gateway.look(lambda conn: queries.tenants_to_look_at(conn, self._clock.now()))
             except StoreUnavailable:
                 tenant_ids = []
             for tenant_id in tenant_ids:
@@ -83,7 +83,7 @@ class LocalLists:
     async def _note_boots_for_ever(self) -> None:
         while True:
             try:
-                noted = await self._gateway.unit(lambda conn: queries.note_boots(conn, _BOOTS))
+                noted = await self._gateway.look(lambda conn: queries.note_boots(conn, _BOOTS))
             except StoreUnavailable:
                 noted = 0
             if noted < _BOOTS:
@@ -95,7 +95,7 @@ class LocalLists:
             claims: list[Claim] = []
             if room:
                 try:
-                    claims = await self._gateway.unit(partial(queries.claim_due, owner=self._owner, seconds=LEASE_S, limit=room))
+                    claims = await self._gateway.look(partial(queries.claim_due, owner=self._owner, seconds=LEASE_S, limit=room))
                 except StoreUnavailable:
                     log.debug("local_lists.cannot_look")
             for claim in claims:

@@ -26,13 +26,18 @@ PUBLISH_TIMEOUT_S: Final = 10.0
 REST_S: Final = 60.0
 """How often the position of a sink moves on that nothing came for."""
 POLL_S: Final = 1.0
+TELL_S: Final = 1.0
+"""How often it is measured how far the sink is behind."""
+_RENEWED_AFTER: Final = 0.2
+"""The part of the lease after which it is renewed: what is left is longer than a publication."""
+_LONG_AGO: Final = float("-inf")
 ALARM_AFTER_S: Final = 30.0
 """Age of an event that is not published, beyond which the health is degraded."""
 _BACK_OFF_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 class _Overtaken(Exception):
-    """Another process holds the lease now."""
+    """Another process holds the lease now, or somebody has set the position elsewhere."""
 
 
 class OutboxReader:
@@ -48,9 +53,10 @@ class OutboxReader:
         *,
         component: str = "outbox",
         tenants: str | None = None,
+        poked: bool = True,
     ) -> None:
         """`component`: what the health of this reader is reported as. `tenants`: a query of those whose events the sink takes (one
-        of csms.store.outbox); None: all."""
+        of csms.store.outbox); None: all. `poked`: a poke may mean something to the sink; else it looks by itself alone."""
         self._sink = sink
         self._store = store
         self._bus = bus
@@ -58,7 +64,9 @@ class OutboxReader:
         self._owner = owner
         self._component = component
         self._tenants = tenants
+        self._poked = poked
         self._rested_at = trio.current_time()
+        self._leased_at = self._told_at = _LONG_AGO
         self._stored = self._passed = START
         """What is stored as the position, and up to where this reader has looked: what others take need not be passed again."""
 
@@ -66,7 +74,8 @@ class OutboxReader:
         """Runs until cancelled; the lease is given back then."""
         async with trio.open_nursery() as nursery:
             pokes, news = trio.open_memory_channel[None](1)
-            nursery.start_soon(self._listen, pokes)
+            if self._poked:
+                nursery.start_soon(self._listen, pokes)
             try:
                 await self._read_for_ever(news)
             finally:
@@ -75,22 +84,22 @@ class OutboxReader:
 
     async def _read_for_ever(self, news: trio.MemoryReceiveChannel[None]) -> None:
         failures = 0
-        position: EventPosition | None = None
         while True:
             try:
-                # taken or renewed at every turn: who reads knows how far the sink has come
-                position = await self._store.take_lease(self._sink.name, self._owner, LEASE_S)
-                if position is None:
+                if not await self._hold_lease():
                     self._health.report(self._component, "ok", "another process reads")
                     await trio.sleep(LEASE_S / 3)
                     continue
-                position = self._passed = await self._publish_all(self._go_on_from(position))
+                whole = await self._publish_chunk()
                 failures = 0
-                await self._tell(position)
+                if whole:
+                    continue  # there may be more
+                await self._tell()
                 with trio.move_on_after(POLL_S):
                     await news.receive()
             except _Overtaken:
                 log.warning("outbox.lease_lost", sink=self._sink.name)
+                self._forget_lease()
             except SinkUnavailable as error:
                 if failures == 0:
                     log.warning("outbox.not_published", sink=self._sink.name, error=str(error))
@@ -101,46 +110,67 @@ class OutboxReader:
                 await trio.sleep(_BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)])
                 failures += 1
             except StoreUnavailable:
-                # the ledger tells of the database
+                # the ledger tells of the database; what was asked of it may have been done all the same
+                self._forget_lease()
                 await trio.sleep(POLL_S)
 
-    def _go_on_from(self, stored: EventPosition) -> EventPosition:
+    async def _hold_lease(self) -> bool:
+        """Take the lease, and renew it before it runs short; False when another process holds it."""
+        now = trio.current_time()
+        if now - self._leased_at < _RENEWED_AFTER * LEASE_S:
+            return True
+        stored = await self._store.take_lease(self._sink.name, self._owner, LEASE_S)
+        if stored is None:
+            self._forget_lease()
+            return False
+        self._leased_at = now
         if _key(stored) < _key(self._stored):
             self._passed = stored  # somebody has set it back
         self._stored = stored
-        return max(stored, self._passed, key=_key)
+        self._passed = max(stored, self._passed, key=_key)
+        return True
 
-    async def _publish_all(self, position: EventPosition) -> EventPosition:
-        """Publish what may be read; gives the new position. Raises _Overtaken, SinkUnavailable, StoreUnavailable."""
-        while True:
-            found, end = await self._store.read(position, self._sink.chunk, self._sink.takes, self._tenants)
-            if not found:
-                return await self._rest(position, end)
-            with trio.move_on_after(PUBLISH_TIMEOUT_S) as limit:
-                await self._sink.publish([event for _, event in found])
-            if limit.cancelled_caught:
-                raise SinkUnavailable(f"took no events within {PUBLISH_TIMEOUT_S:.0f} s")
-            position = found[-1][0]
-            await self._move(position)
-            metrics.PUBLISHED.labels(self._sink.name).inc(len(found))
-            if len(found) < self._sink.chunk:
-                return position
+    def _forget_lease(self) -> None:
+        """It is taken anew before anything is read, and the health is told anew."""
+        self._leased_at = self._told_at = _LONG_AGO
 
-    async def _rest(self, position: EventPosition, end: EventPosition) -> EventPosition:
+    async def _publish_chunk(self) -> bool:
+        """Publish what may be read, a chunk at most; True when it was a whole one. Raises _Overtaken, SinkUnavailable,
+        StoreUnavailable."""
+        found, end = await self._store.read(self._passed, self._sink.chunk, self._sink.takes, self._tenants)
+        if not found:
+            await self._rest(end)
+            return False
+        with trio.move_on_after(PUBLISH_TIMEOUT_S) as limit:
+            await self._sink.publish([event for _, event in found])
+        if limit.cancelled_caught:
+            raise SinkUnavailable(f"took no events within {PUBLISH_TIMEOUT_S:.0f} s")
+        await self._move(found[-1][0])
+        metrics.PUBLISHED.labels(self._sink.name).inc(len(found))
+        return len(found) == self._sink.chunk
+
+    async def _rest(self, end: EventPosition) -> None:
         """Nothing came: move on past what others take now and then, so that it can be deleted."""
+        self._passed = end
         now = trio.current_time()
-        if now - self._rested_at >= REST_S and end != position:
+        if now - self._rested_at >= REST_S and end != self._stored:
             self._rested_at = now
             await self._move(end)
-        return end
 
     async def _move(self, position: EventPosition) -> None:
-        if not await self._store.move(self._sink.name, self._owner, position, LEASE_S):
+        now = trio.current_time()
+        if not await self._store.move(self._sink.name, self._owner, self._stored, position, LEASE_S):
             raise _Overtaken
-        self._stored = position
+        self._leased_at = now
+        self._stored = self._passed = position
 
-    async def _tell(self, position: EventPosition) -> None:
-        backlog = await self._store.backlog(position, self._sink.takes, self._tenants)
+    async def _tell(self) -> None:
+        """Measure how far the sink is behind, once a second however often it is looked for events."""
+        now = trio.current_time()
+        if now - self._told_at < TELL_S:
+            return
+        backlog = await self._store.backlog(self._passed, self._sink.takes, self._tenants)
+        self._told_at = now
         metrics.AGE.labels(self._sink.name).set(backlog.unread)
         metrics.HELD_BACK.set(backlog.held_back)
         if backlog.unread <= ALARM_AFTER_S:
@@ -165,6 +195,7 @@ class OutboxReader:
             await trio.sleep(POLL_S)
 
     async def _give_back(self) -> None:
+        self._forget_lease()
         try:
             await self._store.give_back(self._sink.name, self._owner)
         except StoreUnavailable:

@@ -96,13 +96,13 @@ class PaymentWorker:
     async def _tenant_id(self, slug: str) -> int:
         tenant_id = self._tenant_ids.get(slug)
         if tenant_id is None:
-            tenant_id = self._tenant_ids[slug] = await self._gateway.unit(lambda conn: tenant_queries.id_of(conn, slug))
+            tenant_id = self._tenant_ids[slug] = await self._gateway.look(lambda conn: tenant_queries.id_of(conn, slug))
         return tenant_id
 
     async def _due(self) -> Sequence[tuple[int, UUID]]:
         now = self._clock.now()
         try:
-            return await self._gateway.unit(lambda conn: queries.due_payments(conn, now, 2 * AT_ONCE, AT_ONCE_PER_TENANT))
+            return await self._gateway.look(lambda conn: queries.due_payments(conn, now, 2 * AT_ONCE, AT_ONCE_PER_TENANT))
         except StoreUnavailable:
             return ()
 

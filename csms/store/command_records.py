@@ -11,6 +11,7 @@ import asyncpg
 import msgspec
 
 from csms.store.pool import Connection
+from csms.store.unnest import RowType
 
 
 class CommandRecord(msgspec.Struct, frozen=True):
@@ -27,17 +28,22 @@ class CommandRecord(msgspec.Struct, frozen=True):
     epoch: int | None
 
 
+_KEY: Final = RowType((("tenant_id", "int4"), ("command_id", "uuid")))
 _PER_STATION: Final = 5
 _PER_LOOK: Final = 200
 
 _COLUMNS: Final = "c.tenant_id, c.station_id, c.command_id, c.command, c.action, c.parameters, c.status, c.expires_at, c.epoch"
 
 
-async def load_command(conn: Connection, tenant_id: int, command_id: UUID) -> CommandRecord | None:
-    rows = await conn.fetch(
-        f"SELECT {_COLUMNS} FROM commands c WHERE c.tenant_id = $1 AND c.command_id = $2", tenant_id, command_id
+async def load_commands(conn: Connection, keys: Sequence[tuple[int, UUID]]) -> list[CommandRecord]:
+    """Those of (tenant_id, command_id) that exist, in this order."""
+    return _records(
+        await conn.fetch(
+            f"SELECT {_COLUMNS} FROM {_KEY.source('n')} CROSS JOIN LATERAL (SELECT * FROM commands c "
+            "WHERE c.tenant_id = n.tenant_id AND c.command_id = n.command_id OFFSET 0) c",
+            *_KEY.parameters(keys),
+        )
     )
-    return _records(rows)[0] if rows else None
 
 
 async def queued_for_process(conn: Connection, process_id: UUID) -> list[CommandRecord]:

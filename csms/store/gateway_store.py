@@ -8,8 +8,8 @@ from typing import Protocol
 from uuid import UUID
 
 from csms.domain.external import AskingRules
-from csms.store.command_records import CommandRecord, load_command, queued_for_process
-from csms.store.pool import Connection, Database
+from csms.store.command_records import CommandRecord, load_commands, queued_for_process
+from csms.store.pool import Database
 from csms.store.queries.external_authorization import knows_token
 from csms.store.replay_records import ReplayError, ReplayRecord, claim_replays, finish_replay
 from csms.store.stations import StationRecord, find_station
@@ -53,11 +53,7 @@ class PostgresGatewayStore:
         return await self._database.unit(lambda conn: find_station(conn, tenant_id, identity))
 
     async def load_commands(self, keys: Sequence[tuple[int, UUID]]) -> list[CommandRecord]:
-        async def work(conn: Connection) -> list[CommandRecord]:
-            found = [await load_command(conn, tenant_id, command_id) for tenant_id, command_id in keys]
-            return [record for record in found if record is not None]
-
-        return await self._database.unit(work)
+        return await self._database.look(lambda conn: load_commands(conn, keys))
 
     async def queued_commands(self, process_id: UUID) -> list[CommandRecord]:
         return await self._database.unit(lambda conn: queued_for_process(conn, process_id))

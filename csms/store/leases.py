@@ -8,7 +8,7 @@ from csms.store.pool import Connection, Database
 
 
 class Leases:
-    """`database` is the gateway role's: leases belong to no tenant. Every method is one unit of work and raises
+    """`database` is the gateway role's: leases belong to no tenant. Every method is one statement and raises
     StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
@@ -28,7 +28,7 @@ class Leases:
             )
             return taken is True
 
-        return await self._database.unit(work)
+        return await self._database.look(work)
 
     async def give_back(self, name: str, owner: UUID) -> None:
         """End the lease, so that another process need not wait for its end."""
@@ -36,4 +36,4 @@ class Leases:
         async def work(conn: Connection) -> None:
             await conn.execute("DELETE FROM process_leases WHERE name = $1 AND owner = $2", name, owner)
 
-        await self._database.unit(work)
+        await self._database.look(work)

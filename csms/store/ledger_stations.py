@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from csms.domain.operations import BootStation, Connected, ConnectStation, DisconnectStation, ReportConnectorStatus, SeenStation
@@ -223,12 +223,6 @@ class StationStatements:
         )
         return sorted((row[0], row[1]) for row in rows)
 
-    async def hold_lanes(self, keys: Collection[tuple[int, int]]) -> None:
-        await self.connection.execute(
-            "SELECT count(pg_advisory_xact_lock(lane)) FROM unnest($1::int8[]) AS lane",
-            sorted({_lane(tenant_id, station_id) for tenant_id, station_id in keys}),
-        )
-
     async def lock_stations(self, keys: Collection[tuple[int, int]]) -> dict[tuple[int, int], StationRow]:
         rows = await self.connection.fetch(
             "SELECT s.tenant_id, s.station_id, s.identity, s.registration, s.admission, s.connection_epoch, "
@@ -282,28 +276,43 @@ class StationStatements:
             )
             for op in sorted(ops, key=lambda op: (op.tenant_id, op.station_id))
         )
-        await self.connection.execute(
-            "INSERT INTO evses (tenant_id, station_id, evse_id, seen_on_wire) SELECT n.tenant_id, n.station_id, n.evse_id, true "
-            f"FROM {_STATUS.source('n')} WHERE (SELECT count(*) FROM evses e "
-            f"WHERE e.tenant_id = n.tenant_id AND e.station_id = n.station_id) < {EVSES_MAX} ON CONFLICT DO NOTHING",
-            *rows,
-        )
-        # a status that is older than the stored one (a queue that came late) does not replace it
-        await self.connection.execute(
+        if await self._store_status(rows):
+            await self.connection.execute(
+                "INSERT INTO evses (tenant_id, station_id, evse_id, seen_on_wire) "
+                f"SELECT n.tenant_id, n.station_id, n.evse_id, true FROM {_STATUS.source('n')} WHERE (SELECT count(*) FROM evses e "
+                f"WHERE e.tenant_id = n.tenant_id AND e.station_id = n.station_id) < {EVSES_MAX} ON CONFLICT DO NOTHING",
+                *rows,
+            )
+            await self._store_status(rows)
+
+    async def _store_status(self, rows: Sequence[Sequence[Any]]) -> bool:
+        """Store what connectors of known EVSEs have told of themselves; True when some of the EVSEs are not known."""
+        unknown: bool = await self.connection.fetchval(
+            f"WITH n AS (SELECT * FROM {_STATUS.source('n')}), stored AS ("
             "INSERT INTO connectors (tenant_id, station_id, evse_id, connector_id, status, error_code, info, vendor_id, "
             "vendor_error_code, status_time, status_recorded_at, seen_on_wire) "
-            f"SELECT n.*, now(), true FROM {_STATUS.source('n')} JOIN evses e USING (tenant_id, station_id, evse_id) "
+            "SELECT n.*, now(), true FROM n JOIN evses e USING (tenant_id, station_id, evse_id) "
             "WHERE (SELECT count(*) FROM connectors k WHERE k.tenant_id = n.tenant_id AND k.station_id = n.station_id "
             f"AND k.evse_id = n.evse_id AND k.connector_id <> n.connector_id) < {CONNECTORS_MAX} "
             "ON CONFLICT (tenant_id, station_id, evse_id, connector_id) DO UPDATE SET status = excluded.status, "
             "error_code = excluded.error_code, info = excluded.info, vendor_id = excluded.vendor_id, "
             "vendor_error_code = excluded.vendor_error_code, status_time = excluded.status_time, "
             "status_recorded_at = excluded.status_recorded_at "
-            # a clock that once ran ahead must not freeze the connector
+            # a status that is older than the stored one (a queue that came late) does not replace it;
+            # but a clock that once ran ahead must not freeze the connector
             "WHERE connectors.status_time IS NULL OR excluded.status_time IS NULL "
-            "OR excluded.status_time >= least(connectors.status_time, connectors.status_recorded_at)",
+            "OR excluded.status_time >= least(connectors.status_time, connectors.status_recorded_at)) "
+            "SELECT EXISTS (SELECT FROM n WHERE NOT EXISTS (SELECT FROM evses e "
+            "WHERE e.tenant_id = n.tenant_id AND e.station_id = n.station_id AND e.evse_id = n.evse_id))",
             *rows,
         )
+        return unknown
+
+
+def hold_lanes(keys: Collection[tuple[int, int]]) -> str:
+    """The statement that holds these stations' lanes to the end of the transaction; empty for none of them."""
+    lanes = ",".join(str(_lane(*key)) for key in sorted(keys))
+    return lanes and f"SELECT count(pg_advisory_xact_lock(lane)) FROM unnest('{{{lanes}}}'::int8[]) AS lane"
 
 
 def _lane(tenant_id: int, station_id: int) -> int:

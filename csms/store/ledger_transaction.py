@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import TypeVar
 
-from csms.ledger.port import LedgerTransaction
+from csms.ledger.port import LedgerTransaction, StationKey
 from csms.store.ledger_commands import CommandStatements
 from csms.store.ledger_costs import CostStatements
 from csms.store.ledger_notices import NoticeStatements
@@ -15,7 +15,7 @@ from csms.store.ledger_relaxations import RelaxationStatements
 from csms.store.ledger_reservations import ReservationStatements
 from csms.store.ledger_samples import SampleStatements, ShapeCache
 from csms.store.ledger_sessions import SessionStatements
-from csms.store.ledger_stations import StationStatements
+from csms.store.ledger_stations import StationStatements, hold_lanes
 from csms.store.ledger_streams import StreamStatements
 from csms.store.ledger_tokens import TokenStatements
 from csms.store.pool import Connection, Database
@@ -54,7 +54,9 @@ class PostgresLedgerStore:
         self._database = database
         self._shapes = ShapeCache()
 
-    async def transact(self, work: Callable[[LedgerTransaction], Awaitable[T]], *, timeout: float) -> T:
+    async def transact(
+        self, work: Callable[[LedgerTransaction], Awaitable[T]], *, timeout: float, lanes: Collection[StationKey] = ()
+    ) -> T:
         transaction: PostgresLedgerTransaction | None = None
 
         async def in_transaction(connection: Connection) -> T:
@@ -62,7 +64,7 @@ class PostgresLedgerStore:
             transaction = PostgresLedgerTransaction(connection, self._shapes)
             return await work(transaction)
 
-        result = await self._database.unit(in_transaction, timeout=timeout)
+        result = await self._database.unit(in_transaction, timeout=timeout, first=hold_lanes(lanes))
         if transaction is not None:
             transaction.committed()
         return result

@@ -70,40 +70,42 @@ class Database:
         self._pool = pool
         self._away = away
 
-    async def unit(self, work: Callable[[Connection], Awaitable[T]], *, timeout: float = 10.0) -> T:
+    async def unit(self, work: Callable[[Connection], Awaitable[T]], *, timeout: float = 10.0, first: str = "") -> T:
         """Run `work` in one transaction and commit it; `timeout` in seconds covers all of it.
 
-        `work` runs in the loop thread: plain asyncpg, nothing of Trio. Raises StoreUnavailable, or what `work` raised after
-        the transaction was rolled back.
+        `first`: a statement without parameters that goes along with the transaction's begin. `work` runs in the loop thread: plain
+        asyncpg, nothing of Trio. Raises StoreUnavailable, or what `work` raised after the transaction was rolled back.
         """
-        return await self._thread.run(lambda: self._transaction(work, None, timeout))
+        begin = f"BEGIN; {first}" if first else "BEGIN"
+        return await self._thread.run(lambda: self._transaction(work, begin, timeout))
 
     async def look(self, work: Callable[[Connection], Awaitable[T]], *, timeout: float = 10.0) -> T:
-        """Run `work`, which only reads, without a transaction around it: two ways to the server less."""
-        return await self._thread.run(lambda: self._transaction(work, None, timeout, begun=False))
+        """Run `work`, which only reads, or writes with one statement alone, without a transaction around it: two ways to the server
+        less."""
+        return await self._thread.run(lambda: self._transaction(work, None, timeout))
 
     async def tenant_unit(self, tenant_id: int, work: Callable[[Connection], Awaitable[T]], *, timeout: float = 10.0) -> T:
         """As `unit`, with the tenant of the transaction set: row-level security shows this tenant's rows alone."""
-        return await self._thread.run(lambda: self._transaction(work, tenant_id, timeout))
+        # in one message, which asyncpg's own transactions cannot: one way less for every unit of a tenant
+        begin = f"BEGIN; SET LOCAL app.tenant_id = '{tenant_id:d}'"
+        return await self._thread.run(lambda: self._transaction(work, begin, timeout))
 
-    async def _transaction(
-        self, work: Callable[[Connection], Awaitable[T]], tenant_id: int | None, timeout: float, *, begun: bool = True
-    ) -> T:
+    async def _transaction(self, work: Callable[[Connection], Awaitable[T]], begin: str | None, timeout: float) -> T:
+        """`begin` None: no transaction."""
         connection: Any = None
         perhaps_away: tuple[type[BaseException], ...] = (*self._away, asyncpg.InterfaceError)
         try:
             async with asyncio.timeout(timeout):
                 connection = await self._pool.acquire()
                 try:
-                    if not begun:
+                    if begin is None:
                         return await work(connection)
-                    # in one message, which asyncpg's own transactions cannot: one way less for every unit of a tenant
-                    await connection.execute("BEGIN" if tenant_id is None else f"BEGIN; SET LOCAL app.tenant_id = '{tenant_id:d}'")
+                    await connection.execute(begin)
                     result = await work(connection)
                     if await connection.execute("COMMIT") != "COMMIT":
                         raise TransactionLost("the transaction had failed in the midst: nothing of it was stored")
                 except Exception as error:
-                    if begun and not isinstance(error, self._away):
+                    if begin is not None and not isinstance(error, self._away):
                         await connection.execute("ROLLBACK")
                     raise
                 return result

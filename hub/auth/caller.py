@@ -94,7 +94,7 @@ class Authenticator:
 
     async def _by_api_key(self, text: str) -> Caller:
         digest = self._api_keys.digest(text)
-        key = None if digest is None else await self._store.auth.unit(lambda conn: auth_queries.find_api_key(conn, digest))
+        key = None if digest is None else await self._store.auth.look(lambda conn: auth_queries.find_api_key(conn, digest))
         if key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= self._clock.now()):
             raise _unauthorized("the API key is not valid")
         return _at_home("api_key", key.key_id, key.name, key.role, key.tenant_id, key.slug)
@@ -125,7 +125,7 @@ class Authenticator:
         known = self._tenants.by_slug(slug)
         if known is not None:
             return known.tenant_id
-        found = await self._store.auth.unit(lambda conn: auth_queries.find_tenant(conn, slug))
+        found = await self._store.auth.look(lambda conn: auth_queries.find_tenant(conn, slug))
         return None if found is None else found.tenant_id
 
 

@@ -61,7 +61,7 @@ class SignIn:
         wait = max(self._per_source.take(source), self._per_account.take(account))
         if wait:
             raise too_many("too many sign-in attempts", int(wait) + 1)
-        user = await self._store.auth.unit(lambda conn: auth_queries.find_user(conn, tenant, email))
+        user = await self._store.auth.look(lambda conn: auth_queries.find_user(conn, tenant, email))
         matches = await self._passwords.verify(None if user is None else user.password_hash, password)
         if user is None or not matches or user.disabled_at is not None:
             raise _wrong()
@@ -90,7 +90,7 @@ class SignIn:
         if wait:
             raise too_many("too many attempts", int(wait) + 1)
         digest = self._known_form(token)
-        found = await self._store.auth.unit(lambda conn: auth_queries.find_refresh_token(conn, digest))
+        found = await self._store.auth.look(lambda conn: auth_queries.find_refresh_token(conn, digest))
         if found is None:
             raise _refused()
         fresh = self._new_refresh_token()
@@ -110,7 +110,7 @@ class SignIn:
         if not _REFRESH_FORM.match(token):
             return
         digest = self._digest(token)
-        found = await self._store.auth.unit(lambda conn: auth_queries.find_refresh_token(conn, digest))
+        found = await self._store.auth.look(lambda conn: auth_queries.find_refresh_token(conn, digest))
         if found is not None:
             await self._store.hub.tenant_unit(
                 found.tenant_id, lambda conn: token_queries.revoke_family(conn, found.tenant_id, digest)

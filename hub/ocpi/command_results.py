@@ -123,7 +123,7 @@ class CommandResults:
         await self._unit(tenant_id, lambda conn: queries.renew_leases(conn, tenant_id, ids, LEASE))
 
     async def _sweep(self, nursery: trio.Nursery) -> None:
-        tenants = await self._ocpi.store.gateway.unit(queries.tenants_with_open)
+        tenants = await self._ocpi.store.gateway.look(queries.tenants_with_open)
         self._open = bool(tenants)
         for tenant_id in tenants:
             for due in await self._claim(tenant_id):

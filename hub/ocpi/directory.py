@@ -85,7 +85,7 @@ class Directory:
         """Read the own parties anew; again if something has changed meanwhile. Raises StoreUnavailable."""
         while True:
             forgotten = self._forgotten
-            parties = await self._store.auth.unit(ocpi_parties.load_parties)
+            parties = await self._store.auth.look(ocpi_parties.load_parties)
             if forgotten == self._forgotten:
                 break
         self.own.replace_all(parties)
@@ -159,7 +159,7 @@ class Directory:
         return [role for role in await self.roles(tenant_id) if role.party.folded == party]
 
     async def _find_token(self, hashed: bytes) -> KnownToken | None:
-        found = await self._store.auth.unit(lambda conn: ocpi_partners.find_tokens(conn, [hashed]))
+        found = await self._store.auth.look(lambda conn: ocpi_partners.find_tokens(conn, [hashed]))
         return next(iter(found), None)
 
     def _forget(self) -> None:

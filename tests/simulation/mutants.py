@@ -31,16 +31,14 @@ def acknowledge_before_commit() -> Iterator[None]:
         outcomes: list[Any] = []
 
         async def work(tx: Any) -> list[Any]:
-            context = BatchContext(
-                self._clock.now(), self._ids, self._tenants, self._transaction_ids, self._known_sessions, shared=self._shared
-            )
+            context = BatchContext(self._clock.now(), self._ids, self._tenants, self._transaction_ids, self._known_sessions)
             outcomes.extend(await apply_batch(tx, context, operations))
             done.set()
             return outcomes
 
         async def commit() -> None:
             try:
-                await self._store.transact(work, timeout=timeout)
+                await self._store.transact(work, timeout=timeout, lanes=self._lanes_of(operations))
             except StoreUnavailable:
                 done.set()
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
 
-from csms.ledger.port import LedgerTransaction
+from csms.ledger.port import LedgerTransaction, StationKey
 from csms.store import Connection, Store, StoreUnavailable
 from csms.store.command_records import CommandRecord
 from csms.store.gateway_store import PostgresGatewayStore
@@ -142,9 +142,11 @@ class RealLedgerStore:
     def kill(self) -> None:
         self._killed = True
 
-    async def transact(self, work: Callable[[LedgerTransaction], Awaitable[T]], *, timeout: float) -> T:
+    async def transact(
+        self, work: Callable[[LedgerTransaction], Awaitable[T]], *, timeout: float, lanes: Collection[StationKey] = ()
+    ) -> T:
         await self._at("begin")
-        result = await self._behind.transact(work, timeout=timeout)
+        result = await self._behind.transact(work, timeout=timeout, lanes=lanes)
         await self._at("committed")
         return result
 

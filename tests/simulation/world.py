@@ -270,7 +270,7 @@ class World:
             with process.scope:
                 async with trio.open_nursery() as nursery:
                     await nursery.start(process.ledger.run)
-                    await run_gateway(process.services, process.shutdown, entrance=process.entrance)
+                    await run_gateway(process.services, process.shutdown, entrance=process.entrance, receiver=False)
                     await process.ledger.close()
             process.entrance.kill()
             self.network.entrances.remove(process.entrance)

@@ -209,7 +209,7 @@ class Publisher:
 
     async def _parties(self) -> OwnParties:
         if self._own_until <= self._clock.monotonic():
-            self._own.replace_all(await self._store.auth.unit(ocpi_parties.load_parties))
+            self._own.replace_all(await self._store.auth.look(ocpi_parties.load_parties))
             self._own_until = self._clock.monotonic() + PARTIES_KEPT_S
         return self._own
 

@@ -80,7 +80,7 @@ class Publication:
         while True:
             self._changed = trio.Event()
             try:
-                if await self._store.gateway.unit(queries.any_party):
+                if await self._store.gateway.look(queries.any_party):
                     await self._outbox.begin(NAME)
                     return
                 self._health.report(NAME, "ok", "nobody roams")
@@ -96,7 +96,7 @@ class Publication:
         while True:
             self._changed = trio.Event()
             try:
-                if not await self._store.gateway.unit(queries.any_party):
+                if not await self._store.gateway.look(queries.any_party):
                     return
             except StoreUnavailable:
                 log.debug("roaming.no_store")
@@ -108,7 +108,7 @@ class Publication:
         """Go through what was asked for, part by part. Several processes may: whoever comes second finds nothing changed."""
         while True:
             try:
-                whole = await self._store.gateway.unit(queries.next_whole)
+                whole = await self._store.gateway.look(queries.next_whole)
                 if whole is not None:
                     await self._publisher.go_on(whole)
             except StoreUnavailable:
@@ -119,7 +119,7 @@ class Publication:
         while True:
             await trio.sleep(LOOK_AROUND_S)
             try:
-                for tenant_id in await self._store.gateway.unit(queries.roaming_tenants):
+                for tenant_id in await self._store.gateway.look(queries.roaming_tenants):
                     await self._publisher.look_around(tenant_id)
             except StoreUnavailable:
                 log.debug("roaming.no_store")
@@ -146,5 +146,5 @@ class Publication:
     async def _tenant_id(self, slug: str) -> int:
         tenant_id = self._tenant_ids.get(slug)
         if tenant_id is None:
-            tenant_id = self._tenant_ids[slug] = await self._store.gateway.unit(lambda conn: tenant_queries.id_of(conn, slug))
+            tenant_id = self._tenant_ids[slug] = await self._store.gateway.look(lambda conn: tenant_queries.id_of(conn, slug))
         return tenant_id

@@ -1,4 +1,4 @@
-"""Look-ups that come before a tenant is known: the csms_auth role's SECURITY DEFINER functions. Runs in `store.auth.unit`."""
+"""Look-ups that come before a tenant is known: the csms_auth role's SECURITY DEFINER functions. Runs on `store.auth`."""
 
 from __future__ import annotations
 

@@ -46,6 +46,10 @@ class BilledSession(msgspec.Struct, frozen=True):
     readings_gone: bool
     """They are past their retention."""
     updated_at: datetime
+    prices: bool
+    """Its tenant has assigned a tariff."""
+    has_cost: bool
+    """There is a row of its costs."""
 
 
 async def take_number(conn: Connection, tenant_id: int) -> int:
@@ -118,7 +122,9 @@ async def billed_session(conn: Connection, tenant_id: int, session_id: UUID) -> 
     row: Any = await conn.fetchrow(
         "SELECT x.status, x.flags, x.settled_flags, x.transaction_ref, x.id_token, x.id_token_type, x.command_id, x.stop_reason, "
         f"x.station_id, x.evse_id, x.connector_id, c.connector_type, c.max_power_w, {PLACE}, "
-        "coalesce(x.created_at < now() - make_interval(days => t.samples_kept_days), false) AS readings_gone, x.updated_at "
+        "coalesce(x.created_at < now() - make_interval(days => t.samples_kept_days), false) AS readings_gone, x.updated_at, "
+        "EXISTS (SELECT FROM tariff_assignments a WHERE a.tenant_id = x.tenant_id) AS prices, "
+        "EXISTS (SELECT FROM session_costs k WHERE k.tenant_id = x.tenant_id AND k.session_id = x.session_id) AS has_cost "
         "FROM sessions x "
         "JOIN tenants t ON t.tenant_id = x.tenant_id "
         "JOIN stations s ON s.tenant_id = x.tenant_id AND s.station_id = x.station_id "
@@ -145,6 +151,8 @@ async def billed_session(conn: Connection, tenant_id: int, session_id: UUID) -> 
         location_of(row),
         row["readings_gone"],
         row["updated_at"],
+        row["prices"],
+        row["has_cost"],
     )
 
 

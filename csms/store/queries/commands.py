@@ -36,12 +36,16 @@ class CommandRow(msgspec.Struct, frozen=True):
     finished_at: datetime | None
 
 
-class Target(msgspec.Struct, frozen=True):
-    """The station that a command is for; `process_id` only when it is online."""
+Refusal = Literal["rejected", "away", "full"]
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """The station that a command is for; `process_id` only when it is online. `refusal`: why the command was not recorded; None: it
+    was."""
 
     station_id: int
-    registration: str
     process_id: UUID | None
+    refusal: Refusal | None
 
 
 _COMMAND: Final = (
@@ -52,34 +56,28 @@ _LIST_BYTES: Final = 4 * 1024 * 1024
 _FROM: Final = "commands c JOIN stations s ON s.tenant_id = c.tenant_id AND s.station_id = c.station_id"
 
 
-async def find_target(conn: Connection, tenant_id: int, identity: str) -> Target | None:
-    row = await conn.fetchrow(
+async def place_command(
+    conn: Connection, tenant_id: int, identity: str, row: CommandRow, *, may_wait: bool, most_open: int
+) -> Placed | None:
+    """Record a new command, its status the table's default, queued; None: there is no such station.
+
+    Refused: a station that was rejected, one that is away unless the command `may_wait`, one with `most_open` open commands.
+    """
+    found = await conn.fetchrow(
+        "WITH target AS MATERIALIZED ("
         f"SELECT s.station_id, s.registration, CASE WHEN {ONLINE} THEN s.connected_process END AS process_id "
-        "FROM stations s WHERE s.tenant_id = $1 AND lower(s.identity) = lower($2) AND s.identity = $2 AND s.retired_at IS NULL",
+        "FROM stations s WHERE s.tenant_id = $1 AND lower(s.identity) = lower($2) AND s.identity = $2 AND s.retired_at IS NULL), "
+        "judged AS MATERIALIZED (SELECT t.station_id, t.process_id, CASE WHEN t.registration = 'rejected' THEN 'rejected' "
+        "WHEN t.process_id IS NULL AND NOT $11::boolean THEN 'away' "
+        "WHEN (SELECT count(*) FROM commands c WHERE c.tenant_id = $1 AND c.station_id = t.station_id "
+        "AND c.status IN ('queued', 'sent') AND c.expires_at > now()) >= $12::bigint THEN 'full' END AS refusal FROM target t), "
+        "placed AS (INSERT INTO commands (tenant_id, command_id, station_id, command, action, parameters, requested_by, "
+        "session_id, created_at, expires_at) SELECT $1, $3::uuid, j.station_id, $4::text, $5::text, $6::jsonb, $7::text, $8::uuid, "
+        "$9::timestamptz, $10::timestamptz FROM judged j WHERE j.refusal IS NULL) "
+        "SELECT station_id, process_id, refusal FROM judged",
         tenant_id,
         identity,
-    )
-    return None if row is None else Target(**row)
-
-
-async def count_open(conn: Connection, tenant_id: int, station_id: int) -> int:
-    count: int = await conn.fetchval(
-        "SELECT count(*) FROM commands WHERE tenant_id = $1 AND station_id = $2 AND status IN ('queued', 'sent') "
-        "AND expires_at > now()",
-        tenant_id,
-        station_id,
-    )
-    return count
-
-
-async def insert_command(conn: Connection, tenant_id: int, station_id: int, row: CommandRow) -> None:
-    """Record a new command; its status is the table's default, queued."""
-    await conn.execute(
-        "INSERT INTO commands (tenant_id, command_id, station_id, command, action, parameters, requested_by, session_id, "
-        "created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9, $10)",
-        tenant_id,
         row.command_id,
-        station_id,
         row.command,
         row.action,
         row.parameters,
@@ -87,7 +85,10 @@ async def insert_command(conn: Connection, tenant_id: int, station_id: int, row:
         row.session_id,
         row.created_at,
         row.expires_at,
+        may_wait,
+        most_open,
     )
+    return None if found is None else Placed(**found)
 
 
 async def get_command(conn: Connection, tenant_id: int, command_id: UUID) -> CommandRow | None:

@@ -128,6 +128,15 @@ impl Catalogue {
         Some(ActionId(version.first + version.actions.find(name)?))
     }
 
+    /// The actions with this name, of all versions.
+    pub fn named(&self, name: &str) -> impl Iterator<Item = ActionId> {
+        self.actions
+            .iter()
+            .enumerate()
+            .filter(move |(_, action)| action.name.as_ref() == name)
+            .map(|(id, _)| ActionId(id))
+    }
+
     /// The action with this id; `None` for an id of another catalogue.
     #[must_use]
     pub fn action(&self, id: ActionId) -> Option<&Action> {

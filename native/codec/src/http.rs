@@ -18,7 +18,7 @@ pub struct HeadReader {
 }
 
 /// A syntactically right WebSocket upgrade.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Upgrade {
     pub method: String,
     pub target: String,

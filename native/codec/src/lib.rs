@@ -28,6 +28,6 @@ pub mod websocket;
 
 pub use catalogue::{ActionId, Catalogue, Kind, VersionId};
 pub use connection::{Connection, UsageError};
-pub use event::Event;
+pub use event::{Event, OwnedEvent};
 pub use fault::Fault;
 pub use limits::Limits;

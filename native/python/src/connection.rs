@@ -1,8 +1,8 @@
 //! `Connection`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ocpp_codec::UsageError;
+use ocpp_codec::{OwnedEvent, UsageError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
@@ -11,11 +11,17 @@ use crate::events;
 use crate::fault::usage_error;
 use crate::limits::Limits;
 
-/// Server side of one socket.
-#[pyclass(module = "gateway._native")]
+/// Server side of one socket. The receiver's thread decodes by it, too; no Python runs while it is locked.
+#[pyclass(frozen, module = "gateway._native")]
 pub struct Connection {
-    inner: ocpp_codec::Connection,
+    pub inner: Arc<Mutex<ocpp_codec::Connection>>,
     catalogue: Py<Catalogue>,
+}
+
+impl Connection {
+    fn codec(&self) -> MutexGuard<'_, ocpp_codec::Connection> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 type Frame<'py> = PyResult<Bound<'py, PyBytes>>;
@@ -29,84 +35,67 @@ impl Connection {
     #[new]
     fn new(catalogue: &Bound<'_, Catalogue>, limits: &Bound<'_, Limits>) -> Self {
         let inner = ocpp_codec::Connection::new(Arc::clone(&catalogue.get().inner), Arc::clone(&limits.get().inner));
-        Self { inner, catalogue: catalogue.clone().unbind() }
+        Self { inner: Arc::new(Mutex::new(inner)), catalogue: catalogue.clone().unbind() }
     }
 
-    fn receive<'py>(&mut self, py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyList>> {
-        let catalogue = self.catalogue.get();
-        // Nearly always there is one event, or none: a list is made to fit them.
-        let mut first = None;
-        let mut more = Vec::new();
-        let mut failure = None;
-        self.inner.receive(data, &mut |event| match events::tuple(py, catalogue, &event) {
-            Ok(tuple) if first.is_none() => first = Some(tuple),
-            Ok(tuple) => more.push(tuple),
-            Err(error) => {
-                failure.get_or_insert(error);
-            }
-        });
-        if let Some(error) = failure {
-            return Err(error);
-        }
-        if more.is_empty() {
-            return PyList::new(py, first);
-        }
-        more.splice(0..0, first);
-        PyList::new(py, more)
+    fn receive<'py>(&self, py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyList>> {
+        let mut told = Vec::new();
+        self.codec().receive(data, &mut |event| told.push(OwnedEvent::from(&event)));
+        events::list(py, self.catalogue.get(), &told)
     }
 
     #[pyo3(signature = (subprotocol, *, compression, max_message))]
     fn accept<'py>(
-        &mut self,
+        &self,
         py: Python<'py>,
         subprotocol: Option<&str>,
         compression: bool,
         max_message: usize,
     ) -> Frame<'py> {
-        frame(py, self.inner.accept(subprotocol, compression, max_message))
+        frame(py, self.codec().accept(subprotocol, compression, max_message))
     }
 
-    fn reject<'py>(&mut self, py: Python<'py>, status: u16, headers: Vec<(String, String)>, body: &[u8]) -> Frame<'py> {
-        frame(py, self.inner.reject(status, &headers, body))
+    fn reject<'py>(&self, py: Python<'py>, status: u16, headers: Vec<(String, String)>, body: &[u8]) -> Frame<'py> {
+        frame(py, self.codec().reject(status, &headers, body))
     }
 
-    fn encode_call<'py>(&mut self, py: Python<'py>, message_id: &str, action: &str, payload: &[u8]) -> Frame<'py> {
-        frame(py, self.inner.encode_call(message_id, action, payload))
+    fn encode_call<'py>(&self, py: Python<'py>, message_id: &str, action: &str, payload: &[u8]) -> Frame<'py> {
+        frame(py, self.codec().encode_call(message_id, action, payload))
     }
 
-    fn expect(&mut self, py: Python<'_>, message_id: &str, action: &str) -> PyResult<()> {
-        self.inner.expect(message_id, action).map_err(|error| usage_error(py, error))
+    fn expect(&self, py: Python<'_>, message_id: &str, action: &str) -> PyResult<()> {
+        self.codec().expect(message_id, action).map_err(|error| usage_error(py, error))
     }
 
-    fn forget(&mut self, message_id: &str) {
-        self.inner.forget(message_id);
+    fn forget(&self, message_id: &str) {
+        self.codec().forget(message_id);
     }
 
-    fn encode_result<'py>(&mut self, py: Python<'py>, message_id: &str, action: &str, payload: &[u8]) -> Frame<'py> {
-        frame(py, self.inner.encode_result(message_id, action, payload))
+    fn encode_result<'py>(&self, py: Python<'py>, message_id: &str, action: &str, payload: &[u8]) -> Frame<'py> {
+        frame(py, self.codec().encode_result(message_id, action, payload))
     }
 
     fn encode_error<'py>(
-        &mut self,
+        &self,
         py: Python<'py>,
         message_id: &str,
         code: &str,
         description: &str,
         details: &[u8],
     ) -> Frame<'py> {
-        frame(py, self.inner.encode_error(message_id, code, description, details))
+        frame(py, self.codec().encode_error(message_id, code, description, details))
     }
 
     fn ping<'py>(&self, py: Python<'py>, payload: &[u8]) -> Frame<'py> {
-        frame(py, self.inner.ping(payload))
+        frame(py, self.codec().ping(payload))
     }
 
-    fn close<'py>(&mut self, py: Python<'py>, code: u16, reason: &str) -> Frame<'py> {
-        frame(py, self.inner.close(code, reason))
+    fn close<'py>(&self, py: Python<'py>, code: u16, reason: &str) -> Frame<'py> {
+        frame(py, self.codec().close(code, reason))
     }
 
     #[getter]
     fn buffered(&self) -> usize {
-        self.inner.buffered()
+        self.codec().buffered()
     }
 }

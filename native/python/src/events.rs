@@ -1,8 +1,8 @@
 //! Events as plain tuples whose first member says what follows.
 
-use ocpp_codec::Event;
+use ocpp_codec::{Event, OwnedEvent};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
+use pyo3::types::{PyBytes, PyList, PyTuple};
 
 use crate::catalogue::Catalogue;
 use crate::fault::Fault;
@@ -48,8 +48,14 @@ impl Tag {
     ];
 }
 
+/// The tuples of events.
+pub fn list<'py>(py: Python<'py>, catalogue: &Catalogue, events: &[OwnedEvent]) -> PyResult<Bound<'py, PyList>> {
+    let tuples = events.iter().map(|event| tuple(py, catalogue, &event.as_event())).collect::<PyResult<Vec<_>>>()?;
+    PyList::new(py, tuples)
+}
+
 /// The tuple of an event.
-pub fn tuple<'py>(py: Python<'py>, catalogue: &Catalogue, event: &Event<'_>) -> PyResult<Bound<'py, PyTuple>> {
+fn tuple<'py>(py: Python<'py>, catalogue: &Catalogue, event: &Event<'_>) -> PyResult<Bound<'py, PyTuple>> {
     let bytes = |bytes: &[u8]| PyBytes::new(py, bytes);
     let text = |text: &str| PyBytes::new(py, text.as_bytes());
     match *event {

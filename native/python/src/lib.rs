@@ -1,4 +1,4 @@
-//! `gateway._native`: the codec as a Python module. Conversions only; every rule is in `ocpp-codec`.
+//! `gateway._native`: the codec and the receiver as a Python module. Conversions only; every rule is in `ocpp-codec`.
 
 use pyo3::prelude::*;
 
@@ -9,6 +9,7 @@ mod fault;
 mod limits;
 mod metering;
 mod objects;
+mod receiver;
 
 /// OCPP-J server side: WebSocket, JSON and schema validation in one machine per connection.
 #[pymodule]
@@ -25,6 +26,8 @@ mod _native {
     use crate::limits::Limits;
     #[pymodule_export]
     use crate::metering::MeterReader;
+    #[pymodule_export]
+    use crate::receiver::{Receiver, send};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

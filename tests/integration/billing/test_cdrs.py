@@ -159,6 +159,18 @@ async def test_a_tenant_without_tariffs_has_no_costs(bills: Bills, boss: Person)
     assert await bills.sql("SELECT FROM session_costs UNION ALL SELECT FROM cdrs") == []
 
 
+async def test_the_limits_of_a_session_without_a_tariff_are_looked_after_until_its_end(bills: Bills, boss: Person) -> None:
+    await accept(bills, boss, "TAG1")
+    await bills.sql("""UPDATE id_tokens SET restrictions = '{"max_energy_wh_per_session": 900000}'""")
+    station = await bills.field.connect("north", "CP1")
+    transaction = await bills.field.start("north", station)
+    assert (await bills.cost(transaction))["due_at"] is not None
+    await bills.field.stop("north", station, transaction, meter_wh=2000)
+    await bills.settled()
+    assert (await bills.cost(transaction, lambda row: row["due_at"] is None))["tariff_id"] is None
+    assert await bills.sql("SELECT FROM cdrs") == []
+
+
 async def test_signed_values_are_in_the_cdr_as_they_came(bills: Bills, boss: Person) -> None:
     await accept(bills, boss, "TAG1")
     await bills.tariff("north")

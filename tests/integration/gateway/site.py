@@ -61,6 +61,9 @@ class Faults:
         else:
             self.behind.submit(operation, done)
 
+    def hurry(self) -> None:
+        self.behind.hurry()
+
     def release(self) -> None:
         self.held = False
         while self.waiting:

@@ -132,7 +132,7 @@ async def test_what_a_full_socket_did_not_take_follows_whole(authority: Authorit
 
     with trio.fail_after(10), Readiness() as readiness:
         async with trio.open_nursery() as nursery:
-            wire = Wire(context.wrap(ours), nursery, readiness)
+            wire = Wire(context.wrap(ours), nursery, readiness, None)
             nursery.start_soon(peer)
             assert isinstance(wire.sock, ssl.SSLSocket)
             await shake_hands(wire.sock)

@@ -101,7 +101,11 @@ async def test_an_absent_station_is_refused_unless_the_command_may_wait(hub: Run
 
 async def test_a_rejected_station_is_sent_nothing(hub: RunningHub, boss: Person, station: str) -> None:
     await hub.sql("UPDATE stations SET registration = 'rejected'")
-    assert (await boss.post(station, {"command": "reset"})).status_code == 409
+    for order in ({"command": "reset"}, {"command": "reset", "time_to_live": 60}):
+        refused = await boss.post(station, order)
+        assert (refused.status_code, "was rejected" in refused.text) == (409, True)
+    assert (await boss.post(station.replace("CP-1", "cp-1"), {"command": "reset"})).status_code == 404
+    assert await hub.sql("SELECT 1 FROM commands") == []
 
 
 async def test_open_commands_are_bounded(hub: RunningHub, boss: Person, station: str) -> None:
@@ -110,6 +114,10 @@ async def test_open_commands_are_bounded(hub: RunningHub, boss: Person, station:
     full = await boss.post(f"{station}?wait=0", {"command": "clear_cache"})
     assert full.status_code == 429
     assert full.headers["retry-after"] == "30"
+    assert len(await hub.sql("SELECT 1 FROM commands")) == 100
+    await hub.sql("UPDATE commands SET expires_at = now() WHERE command_id = (SELECT min(command_id::text)::uuid FROM commands)")
+    for status in (202, 429):
+        assert (await boss.post(f"{station}?wait=0", {"command": "clear_cache"})).status_code == status
 
 
 BAD_ORDERS: list[tuple[Any, str]] = [

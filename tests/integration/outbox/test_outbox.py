@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from csms.health import HealthRegistry
 from csms.outbox import OutboxReader, Poker, SinkUnavailable
 from csms.outbox import reader as reader_module
 from csms.outbox.file_sink import FileSink
+from csms.outbox.poke import WRITTEN_TOPIC
 from csms.secret import RootSecret
 from csms.store import Connection, SchemaError, Store, check_schema, migrate, open_store
 from csms.store.maintenance import OUTBOX_PATIENCE, prune_outbox
@@ -144,6 +146,66 @@ async def test_a_poke_is_faster_than_the_look_every_second(database: str, monkey
         nursery.cancel_scope.cancel()
 
 
+class CountingStore(OutboxStore):
+    """Tells how often each thing was asked of it."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store.gateway)
+        self.asked: Counter[str] = Counter()
+
+    async def take_lease(self, *arguments: Any) -> Any:
+        self.asked["lease"] += 1
+        return await super().take_lease(*arguments)
+
+    async def read(self, *arguments: Any) -> Any:
+        self.asked["read"] += 1
+        return await super().read(*arguments)
+
+    async def backlog(self, *arguments: Any) -> Any:
+        self.asked["backlog"] += 1
+        return await super().backlog(*arguments)
+
+
+async def test_a_look_asks_for_the_events_and_for_nothing_else(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often the ledger pokes: the lease is renewed in time, and it is measured once a second how far the sink is behind."""
+    monkeypatch.setattr(reader_module, "POLL_S", 30.0)
+    sink = ListSink()
+    async with open_store(database) as store, LocalBus() as bus, trio.open_nursery() as nursery:
+        outbox, unpoked = CountingStore(store), CountingStore(store)
+        nursery.start_soon(OutboxReader(sink, outbox, bus, HealthRegistry(), uuid4()).run)
+        deaf = ListSink()
+        deaf.name = "deaf"
+        nursery.start_soon(OutboxReader(deaf, unpoked, bus, HealthRegistry(), uuid4(), poked=False).run)
+        await until(lambda: outbox.asked["backlog"] == unpoked.asked["backlog"] == 1)
+        began = trio.current_time()
+        for number in range(20):
+            await write(store, str(number))
+            looks = outbox.asked["read"]
+            await bus.publish(WRITTEN_TOPIC, b"")
+            await until(lambda looks=looks: outbox.asked["read"] > looks)
+        await until(lambda: len(sink.taken) == 20)
+        seconds = trio.current_time() - began
+        nursery.cancel_scope.cancel()
+    assert outbox.asked["read"] >= 21
+    assert outbox.asked["lease"] <= 1 + seconds / 3
+    assert outbox.asked["backlog"] <= 2 + seconds
+    assert unpoked.asked == {"lease": 1, "read": 1, "backlog": 1}
+
+
+async def test_a_position_that_was_set_back_is_not_passed_by(database: str, hasty: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an operator wants read again is, although the reader knew another position when it moved on."""
+    monkeypatch.setattr(reader_module, "LEASE_S", 60.0)
+    sink = ListSink()
+    async with open_store(database) as store, LocalBus() as bus, trio.open_nursery() as nursery:
+        await write(store, "a")
+        nursery.start_soon(reader(sink, store, bus).run)
+        await until(lambda: sink.types == ["a"])
+        await store.gateway.look(lambda conn: conn.execute("UPDATE outbox_readers SET xid = '0', id = 0 WHERE sink = 'list'"))
+        await write(store, "b")
+        await until(lambda: sink.types == ["a", "b", "a", "b"])
+        nursery.cancel_scope.cancel()
+
+
 async def test_an_event_that_commits_late_is_not_skipped(database: str, hasty: None) -> None:
     """An older transaction that is open still may write in front of what is there: nothing behind it is read before its end."""
     sink = ListSink()
@@ -194,6 +256,9 @@ async def test_one_of_two_processes_reads_and_the_other_takes_over(database: str
         nursery.start_soon(reader(second, store, bus).run)
         await write(store, "b")
         await until(lambda: first.types == ["a", "b"])
+        await trio.sleep(2 * reader_module.LEASE_S)  # nothing happens, and yet the lease is kept
+        await write(store, "kept")
+        await until(lambda: first.types == ["a", "b", "kept"])
         assert second.taken == []
         scope.cancel()
         await write(store, "c")
@@ -282,10 +347,11 @@ async def test_events_that_a_sink_has_not_taken_are_kept_longer(database: str) -
 
     async with open_store(database) as store:
         outbox, owner = OutboxStore(store.gateway), uuid4()
-        await outbox.take_lease("slow", owner, 60)
+        known = await outbox.take_lease("slow", owner, 60)
+        assert known is not None
         await write(store, "taken", "waiting")
         found, _ = await outbox.read(START, 10)
-        assert await outbox.move("slow", owner, found[0][0], 60)
+        assert await outbox.move("slow", owner, known, found[0][0], 60)
         await run_with_owner(database, partial(age, days=15))
         assert await run_with_owner(database, partial(prune_outbox, days=14)) == 1
         assert [event.type for _, event in (await outbox.read(START, 10))[0]] == ["waiting"]

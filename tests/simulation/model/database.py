@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 import trio
 
-from csms.ledger.port import LedgerTransaction
+from csms.ledger.port import LedgerTransaction, StationKey
 from csms.store import StoreUnavailable
 from csms.store.command_records import CommandRecord
 from csms.store.replay_records import ReplayError, ReplayRecord
@@ -126,7 +126,9 @@ class ModelLedgerStore:
         for transaction in list(self._open):
             transaction.abort()
 
-    async def transact(self, work: Callable[[LedgerTransaction], Awaitable[T]], *, timeout: float) -> T:
+    async def transact(
+        self, work: Callable[[LedgerTransaction], Awaitable[T]], *, timeout: float, lanes: Collection[StationKey] = ()
+    ) -> T:
         with trio.move_on_after(timeout):
             await self._at("acquire")
             transaction = self._database.begin()
@@ -138,6 +140,8 @@ class ModelLedgerStore:
 
             try:
                 await step("begin")
+                for key in sorted(lanes):
+                    await transaction.lock("lanes", key)
                 result = await work(ModelTransaction(transaction, step))
                 await step("commit")
                 transaction.commit()

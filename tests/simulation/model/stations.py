@@ -177,11 +177,6 @@ class StationStatements(Statements):
         return told
 
     @statement
-    async def hold_lanes(self, keys: Collection[StationKey]) -> None:
-        for key in sorted(keys):
-            await self.tx.lock("lanes", key)
-
-    @statement
     async def lock_stations(self, keys: Collection[StationKey]) -> dict[StationKey, StationRow]:
         found: dict[StationKey, StationRow] = {}
         for key in sorted(keys):

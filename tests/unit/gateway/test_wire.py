@@ -24,7 +24,7 @@ async def pair() -> AsyncIterator[tuple[Wire, socket.socket]]:
     with theirs, Readiness() as readiness:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(readiness.run)
-            wire = Wire(ours, nursery, readiness)
+            wire = Wire(ours, nursery, readiness, None)
             yield wire, theirs
             wire.close(CloseReason.LOST)
             await trio.testing.wait_all_tasks_blocked()  # what the writer has begun

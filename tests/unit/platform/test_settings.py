@@ -112,6 +112,14 @@ def test_what_is_refused_in_a_file(tmp_path: Path, text: str, line: str) -> None
     assert "\n" not in str(refused.value)
 
 
+def test_the_hosts_of_redis_may_be_several_of_any_kind() -> None:
+    url = "redis://u:p%40@a:1,[::1]:2,b/0"
+    assert load_settings({"CSMS_REDIS_URL": url}).redis_url == url
+    for bad in ("redis://a,[::1", "redis://a,[nowhere]", "http://a,b"):
+        with pytest.raises(SettingsError, match=r"CSMS_REDIS_URL is not a URL that begins with redis:// or"):
+            load_settings({"CSMS_REDIS_URL": bad})
+
+
 def test_secrets_are_neither_shown_nor_repeated_in_errors() -> None:
     secrets = {
         "CSMS_ADMIN_PASSWORD": "correct horse",

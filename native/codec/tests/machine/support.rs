@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use ocpp_codec::{Catalogue, Connection, Event, Limits};
+use ocpp_codec::{Catalogue, Connection, Event, Limits, OwnedEvent};
 
 pub const MASK: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
 
@@ -71,7 +71,11 @@ pub fn open_deflate(extension: &str, limits: Limits) -> Connection {
 
 pub fn feed(connection: &mut Connection, data: &[u8]) -> Vec<String> {
     let mut lines = Vec::new();
-    connection.receive(data, &mut |event| lines.push(line(&event)));
+    connection.receive(data, &mut |event| {
+        let told = line(&event);
+        assert_eq!(line(&OwnedEvent::from(&event).as_event()), told, "what is kept of an event is the event");
+        lines.push(told);
+    });
     lines
 }
 

@@ -1,0 +1,147 @@
+//! The watched sockets: who is watched, and one read of one of them.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use foldhash::fast::RandomState;
+use ocpp_codec::{Connection, OwnedEvent};
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::event::{EventfdFlags, Timespec, eventfd};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+
+use crate::queue::Arrived;
+
+/// What the event that ends the thread says in a socket's place.
+pub const STOP: u64 = u64::MAX;
+const EVENTS_AT_ONCE: usize = 256;
+
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // whoever panicked held no half-made state: the codec ends its connection by itself
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Watched {
+    /// None once the owner has left; held while the socket is read, so that it cannot be closed meanwhile.
+    socket: Mutex<Option<RawFd>>,
+    codec: Arc<Mutex<Connection>>,
+    read_size: usize,
+}
+
+pub struct Sockets {
+    epoll: OwnedFd,
+    stop: OwnedFd,
+    watched: Mutex<HashMap<u64, Arc<Watched>, RandomState>>,
+    next_token: AtomicU64,
+}
+
+/// The socket behind a number that its owner gave.
+#[expect(unsafe_code, reason = "a number of a socket cannot be used otherwise")]
+fn borrow<'s>(socket: RawFd) -> BorrowedFd<'s> {
+    // SAFETY: the owner of the socket leaves before it closes it (`Receiver::watch`), and leaving waits for a read under way;
+    // and it sends on open sockets only.
+    unsafe { BorrowedFd::borrow_raw(socket) }
+}
+
+/// Send what the socket takes at once; the number of bytes. The socket is open.
+///
+/// # Errors
+/// It takes nothing at this moment (`WouldBlock`), or is broken.
+pub fn send_now(socket: RawFd, data: &[u8]) -> io::Result<usize> {
+    Ok(send(borrow(socket), data, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
+}
+
+impl Sockets {
+    pub fn new() -> io::Result<Self> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        let stop = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        epoll::add(&epoll, &stop, EventData::new_u64(STOP), EventFlags::IN)?;
+        Ok(Self { epoll, stop, watched: Mutex::default(), next_token: AtomicU64::new(0) })
+    }
+
+    pub fn watch(&self, socket: RawFd, codec: Arc<Mutex<Connection>>, read_size: usize) -> io::Result<u64> {
+        let token = self.next_token.fetch_add(1, Ordering::Relaxed);
+        let watched = Arc::new(Watched { socket: Mutex::new(Some(socket)), codec, read_size });
+        lock(&self.watched).insert(token, watched);
+        let added = epoll::add(&self.epoll, borrow(socket), EventData::new_u64(token), ONCE);
+        if let Err(error) = added {
+            lock(&self.watched).remove(&token);
+            return Err(error.into());
+        }
+        Ok(token)
+    }
+
+    pub fn again(&self, token: u64) {
+        if let Some(watched) = self.find(token)
+            && let Some(socket) = *lock(&watched.socket)
+        {
+            self.arm(socket, token);
+        }
+    }
+
+    pub fn leave(&self, token: u64) {
+        let Some(watched) = lock(&self.watched).remove(&token) else { return };
+        if let Some(socket) = lock(&watched.socket).take() {
+            // it is not there only if it was closed too early, and then the kernel has forgotten it
+            let _gone = epoll::delete(&self.epoll, borrow(socket));
+        }
+    }
+
+    /// Wait for sockets that can be read, at most until `deadline`. `tokens` gets them.
+    pub fn wait(&self, deadline: Option<Instant>, tokens: &mut Vec<u64>) -> io::Result<()> {
+        let timeout = deadline.map(|deadline| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() }
+        });
+        let mut events = Vec::with_capacity(EVENTS_AT_ONCE);
+        tokens.clear();
+        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        tokens.extend(events.iter().map(|event| event.data.u64()));
+        Ok(())
+    }
+
+    /// Read a socket once; None when there was nothing, or its owner has left.
+    pub fn read(&self, token: u64, buffer: &mut [u8]) -> Option<Arrived> {
+        let watched = self.find(token)?;
+        let guard = lock(&watched.socket);
+        let socket = (*guard)?;
+        let room = buffer.get_mut(..watched.read_size)?;
+        match recv(borrow(socket), &mut *room, RecvFlags::DONTWAIT) {
+            Ok((0, _)) => Some(Arrived::End),
+            Ok((size, _)) => {
+                let mut events = Vec::new();
+                let data = room.get(..size)?;
+                lock(&watched.codec).receive(data, &mut |event| events.push(OwnedEvent::from(&event)));
+                Some(Arrived::Events(events))
+            }
+            Err(Errno::AGAIN | Errno::INTR) => {
+                self.arm(socket, token);
+                None
+            }
+            Err(_) => Some(Arrived::End),
+        }
+    }
+
+    pub fn stop(&self) {
+        // it fails only when it was told an absurd number of times
+        let _told = rustix::io::write(&self.stop, &1u64.to_ne_bytes());
+    }
+
+    fn find(&self, token: u64) -> Option<Arc<Watched>> {
+        lock(&self.watched).get(&token).map(Arc::clone)
+    }
+
+    fn arm(&self, socket: RawFd, token: u64) {
+        // as in `leave`
+        let _gone = epoll::modify(&self.epoll, borrow(socket).as_fd(), EventData::new_u64(token), ONCE);
+    }
+}
+
+const ONCE: EventFlags = EventFlags::IN.union(EventFlags::ONESHOT);
