@@ -232,7 +232,7 @@ class Receiver:
     def take(self, most: int) -> list[tuple[int, list[_Event] | None]]:
         """``(token, events)`` of up to ``most`` sockets; None for events: the connection is over.
 
-        Empty: there is nothing until ``fileno`` is readable.
+        Empty: there is nothing until ``fileno`` is readable. OSError: the thread has failed, nothing is read any more.
         """
     def close(self) -> None:
         """End the thread."""

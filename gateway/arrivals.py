@@ -19,8 +19,8 @@ from gateway import _native
 if TYPE_CHECKING:
     from gateway._native import _Event
 
-HANDED_PER_TURN: Final = 32
-"""Sockets whose messages are handled before other tasks have their turn."""
+HANDED_PER_TURN: Final = 8
+"""Sockets whose messages are handled before other tasks have their turn, and messages that somebody waits for go first again."""
 CROWD: Final = 256
 """So many wait no longer."""
 BUSY_RATE: Final = 50.0
@@ -61,7 +61,7 @@ class Arrivals:
         self._receiver.leave(token)
 
     async def run(self) -> None:
-        """Runs until cancelled."""
+        """Runs until cancelled. Raises OSError when the thread has failed: nobody would be heard any more."""
         receiver = self._receiver
         while True:
             await trio.lowlevel.wait_readable(receiver.fileno())

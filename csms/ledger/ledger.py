@@ -23,7 +23,6 @@ from csms.domain.operations import (
     ClaimCommand,
     ConnectStation,
     DisconnectStation,
-    FinishCommand,
     Operation,
     OperationFailed,
     ReconcileSessions,
@@ -56,8 +55,8 @@ IN_FLIGHT: Final = 2
 BUSY_RATE: Final = 50.0
 """Operations a second above which the writer lingers for company."""
 
-URGENT: Final = frozenset({ClaimCommand, FinishCommand})
-"""Kinds that it does not linger with: somebody waits for his command, which takes both of them."""
+URGENT: Final = frozenset({ClaimCommand})
+"""Kinds that it does not linger with: somebody waits for his command to leave. Its end comes along with the next group."""
 
 ALONE: Final = frozenset({ClaimCommand})
 """Kinds that one statement does, whatever else is under way: a group of nothing else needs no transaction around it."""
@@ -138,12 +137,12 @@ class Ledger:
         self._oldest_in_flight: dict[int, float] = {}
         self._batch_number = 0
         self._wake = trio.Event()
-        self._asked = trio.Event()
         self._hurry = trio.Event()
         self._closing = False
         self._drained = trio.Event()
         self._shields: set[trio.CancelScope] = set()
         self._scope = trio.CancelScope()
+        self._nursery: trio.Nursery | None = None
         self._failing = False
         self._submitted = 0
         self._rate = 0.0
@@ -225,7 +224,8 @@ class Ledger:
         with self._scope:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._watch)
-                nursery.start_soon(self._answer_questions, nursery)
+                self._nursery = nursery
+                self._ask()
                 task_status.started()
                 while True:
                     await self._wait_for_company()
@@ -234,14 +234,12 @@ class Ledger:
                         self._in_flight += 1
                         nursery.start_soon(self._commit_writes, batch)
 
-    async def _answer_questions(self, nursery: trio.Nursery) -> None:
-        while True:
-            while not self._questions or self._questions_in_flight >= IN_FLIGHT:
-                self._asked = trio.Event()
-                await self._asked.wait()
+    def _ask(self) -> None:
+        """Begin with the questions that wait, as long as there is room; at once, as a task would first wait for its turn."""
+        while self._questions and self._questions_in_flight < IN_FLIGHT and self._nursery is not None:
             batch = [self._questions.popleft() for _ in range(min(self._batch_size, len(self._questions)))]
             self._questions_in_flight += 1
-            nursery.start_soon(self._commit_questions, batch)
+            self._nursery.start_soon(self._commit_questions, batch)
 
     async def _commit_writes(self, batch: list[_Pending]) -> None:
         try:
@@ -260,7 +258,7 @@ class Ledger:
                     self._finish(pending, outcome)
         finally:
             self._questions_in_flight -= 1
-            self._asked.set()
+            self._ask()
 
     async def _wait_for_company(self) -> None:
         while not self._ready or self._in_flight >= IN_FLIGHT:
@@ -276,7 +274,7 @@ class Ledger:
     def _make_ready(self, pending: _Pending) -> None:
         if type(pending.operation) in QUESTIONS:
             self._questions.append(pending)
-            self._asked.set()
+            self._ask()
             return
         self._ready.append(pending)
         self._wake.set()

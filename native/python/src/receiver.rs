@@ -70,7 +70,7 @@ impl Receiver {
     }
 
     fn take<'py>(&self, py: Python<'py>, most: usize) -> PyResult<Deliveries<'py>> {
-        let taken = self.inner().as_ref().ok_or_else(closed)?.take(most);
+        let taken = self.inner().as_ref().ok_or_else(closed)?.take(most)?;
         let catalogue = self.catalogue.get();
         let given = taken.iter().map(|delivery| {
             let events = match &delivery.arrived {

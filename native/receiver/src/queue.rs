@@ -101,9 +101,10 @@ impl Queue {
         self.size
     }
 
-    /// Up to `most` that are to be handled now.
+    /// Up to `most` that are to be handled now; those that have waited long enough have half of the room at least.
     pub fn take(&mut self, most: usize) -> Vec<Delivery> {
-        let mut taken: Vec<Delivery> = self.hurried.drain(..most.min(self.hurried.len())).collect();
+        let first = if self.due { most.div_ceil(2) } else { most };
+        let mut taken: Vec<Delivery> = self.hurried.drain(..first.min(self.hurried.len())).collect();
         if self.due {
             let room = most - taken.len();
             taken.extend(self.patient.drain(..room.min(self.patient.len())));
@@ -186,6 +187,22 @@ mod tests {
         assert_eq!(tokens(&queue.take(10)), [2]);
         assert!(!queue.ready(now));
         assert!(queue.ready(now + GATHER));
+    }
+
+    #[test]
+    fn a_crowd_in_a_hurry_keeps_nobody_out_who_has_waited() {
+        let now = Instant::now();
+        let mut queue = busy(now);
+        for token in 0..10 {
+            queue.push(delivery(token), true, now);
+        }
+        queue.push(delivery(10), false, now);
+        queue.push(delivery(11), false, now);
+        assert_eq!(tokens(&queue.take(3)), [0, 1, 2]);
+        assert!(queue.ready(now + GATHER));
+        assert_eq!(tokens(&queue.take(3)), [3, 4, 10]);
+        assert_eq!(tokens(&queue.take(3)), [5, 6, 11]);
+        assert_eq!(tokens(&queue.take(3)), [7, 8, 9]);
     }
 
     #[test]

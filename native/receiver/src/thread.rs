@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -45,6 +46,8 @@ struct Waiting {
     queue: Queue,
     /// The owner was told and has not taken everything since.
     told: bool,
+    /// The thread is gone although nobody has stopped it.
+    ended: bool,
 }
 
 /// Reads sockets until it is dropped.
@@ -68,14 +71,18 @@ impl Receiver {
         let queue = Queue::new(pace.gather, pace.crowd, pace.busy_per_second, Instant::now());
         let shared = Arc::new(Shared {
             sockets: Sockets::new()?,
-            queue: Mutex::new(Waiting { queue, told: false }),
+            queue: Mutex::new(Waiting { queue, told: false, ended: false }),
             room: Condvar::new(),
             wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
             stopping: AtomicBool::new(false),
             hurried: hurried.into_iter().map(ActionId::index).collect(),
         });
         let its = Arc::clone(&shared);
-        let thread = std::thread::Builder::new().name("receiver".into()).spawn(move || its.run())?;
+        let thread = std::thread::Builder::new().name("receiver".into()).spawn(move || {
+            // nobody would read the sockets any more: the owner must hear of it, whatever it was
+            let _panicked = catch_unwind(AssertUnwindSafe(|| its.run()));
+            its.end();
+        })?;
         Ok(Self { shared, thread: Some(thread) })
     }
 
@@ -105,9 +112,14 @@ impl Receiver {
     }
 
     /// Up to `most` deliveries that are to be handled now; empty: there are none, and `wake` tells of the next ones.
-    #[must_use]
-    pub fn take(&self, most: usize) -> Vec<Delivery> {
+    ///
+    /// # Errors
+    /// The thread has failed: nothing is read any more.
+    pub fn take(&self, most: usize) -> io::Result<Vec<Delivery>> {
         let mut waiting = self.shared.waiting();
+        if waiting.ended {
+            return Err(io::Error::other("the thread that reads the sockets has ended"));
+        }
         let taken = waiting.queue.take(most);
         if waiting.told && !waiting.queue.ready(Instant::now()) {
             waiting.told = false;
@@ -117,7 +129,7 @@ impl Receiver {
         }
         drop(waiting);
         self.shared.room.notify_one();
-        taken
+        Ok(taken)
     }
 
     /// End the thread. Waits for it, which is as long as one message takes.
@@ -164,25 +176,36 @@ impl Shared {
         }
     }
 
+    fn end(&self) {
+        if !self.stopping.load(Ordering::Acquire) {
+            let mut waiting = self.waiting();
+            waiting.ended = true;
+            self.wake_owner(&mut waiting);
+        }
+    }
+
     /// Tell the owner if there is something to take; gives the moment from which on there will be.
     fn tell(&self) -> Option<Instant> {
         let mut waiting = self.waiting();
-        if waiting.queue.ready(Instant::now()) && !waiting.told {
+        if waiting.queue.ready(Instant::now()) {
+            self.wake_owner(&mut waiting);
+        }
+        waiting.queue.deadline()
+    }
+
+    fn wake_owner(&self, waiting: &mut Waiting) {
+        if !waiting.told {
             waiting.told = true;
             // it can only fail when it is set already
             let _told = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
         }
-        waiting.queue.deadline()
     }
 
     /// Nobody takes: TCP pushes back on the peers.
     fn wait_for_room(&self) {
         let mut waiting = self.waiting();
         while waiting.queue.size() > SIZE_LIMIT && !self.stopping.load(Ordering::Acquire) {
-            if !waiting.told {
-                waiting.told = true;
-                let _told = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
-            }
+            self.wake_owner(&mut waiting);
             waiting = self.room.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -194,5 +217,24 @@ impl Shared {
             OwnedEvent::Result { .. } | OwnedEvent::InvalidResult { .. } | OwnedEvent::Error { .. } => true,
             _ => false,
         })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    #[test]
+    fn a_thread_that_ends_by_itself_is_noticed() {
+        let pace = Pace { gather: Duration::ZERO, crowd: 1, busy_per_second: 0.0 };
+        let receiver = Receiver::new(pace, []).unwrap();
+        assert!(receiver.take(1).unwrap().is_empty());
+        receiver.shared.sockets.stop();
+        let wake = receiver.wake();
+        let told = poll(&mut [PollFd::new(&wake, PollFlags::IN)], Some(&Timespec { tv_sec: 5, tv_nsec: 0 })).unwrap();
+        assert_eq!(told, 1);
+        assert!(receiver.take(1).is_err());
     }
 }

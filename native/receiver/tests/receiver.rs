@@ -49,7 +49,7 @@ fn readable(receiver: &Receiver, within: Duration) -> bool {
 /// The next group, as tokens and what they brought.
 fn take(receiver: &Receiver) -> Vec<(u64, String)> {
     assert!(readable(receiver, SOON), "the owner is told");
-    let taken = receiver.take(100);
+    let taken = receiver.take(100).unwrap();
     let told = taken.iter().map(|delivery| match &delivery.arrived {
         Arrived::End => (delivery.token, "end".into()),
         Arrived::Events(events) => (delivery.token, events.iter().map(text).collect::<Vec<_>>().join(" ")),
@@ -77,7 +77,7 @@ fn what_came_is_given_once_and_the_next_when_it_is_asked_for() {
     receiver.again(token);
     assert_eq!(take(&receiver), [(token, "two".into())]);
     assert!(!readable(&receiver, A_MOMENT));
-    assert!(receiver.take(100).is_empty());
+    assert!(receiver.take(100).unwrap().is_empty());
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn an_answer_does_not_wait_for_company() {
     while begun.elapsed() < Duration::from_millis(400) {
         theirs.write_all(&pong(b"x")).unwrap();
         while readable(&receiver, Duration::from_millis(5)) {
-            for delivery in receiver.take(100) {
+            for delivery in receiver.take(100).unwrap() {
                 receiver.again(delivery.token);
             }
         }
