@@ -236,7 +236,9 @@ class Ledger:
 
     def _ask(self) -> None:
         """Begin with the questions that wait, as long as there is room; at once, as a task would first wait for its turn."""
-        while self._questions and self._questions_in_flight < IN_FLIGHT and self._nursery is not None:
+        while self._questions and self._questions_in_flight < IN_FLIGHT:
+            if self._nursery is None or self._scope.cancel_called:
+                return  # not begun yet, or given up: whoever ends must not make room for the next
             batch = [self._questions.popleft() for _ in range(min(self._batch_size, len(self._questions)))]
             self._questions_in_flight += 1
             self._nursery.start_soon(self._commit_questions, batch)

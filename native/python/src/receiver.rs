@@ -13,6 +13,9 @@ use crate::catalogue::Catalogue;
 use crate::connection::Connection;
 use crate::events;
 
+/// Bytes of all sockets together that may wait for Python.
+const MOST_BYTES: usize = 32 * 1024 * 1024;
+
 /// Reads sockets in a thread of its own.
 #[pyclass(frozen, module = "gateway._native")]
 pub struct Receiver {
@@ -44,7 +47,8 @@ impl Receiver {
             .map_err(|error| PyValueError::new_err(format!("gather_s: {error}")))?;
         let known = catalogue.get();
         let hurried = hurried.iter().flat_map(|name| known.inner.named(name)).collect::<Vec<_>>();
-        let inner = ocpp_receiver::Receiver::new(Pace { gather, crowd, busy_per_second }, hurried)?;
+        let pace = Pace { gather, crowd, busy_per_second, most_bytes: MOST_BYTES };
+        let inner = ocpp_receiver::Receiver::new(pace, hurried)?;
         Ok(Self { inner: Mutex::new(Some(inner)), catalogue: catalogue.clone().unbind() })
     }
 

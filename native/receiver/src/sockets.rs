@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -41,10 +41,13 @@ pub struct Sockets {
 
 /// The socket behind a number that its owner gave.
 #[expect(unsafe_code, reason = "a number of a socket cannot be used otherwise")]
-fn borrow<'s>(socket: RawFd) -> BorrowedFd<'s> {
+fn borrow<'s>(socket: RawFd) -> io::Result<BorrowedFd<'s>> {
+    if socket < 0 {
+        return Err(Errno::BADF.into()); // of one that is closed; it would not even be a descriptor
+    }
     // SAFETY: the owner of the socket leaves before it closes it (`Receiver::watch`), and leaving waits for a read under way;
     // and it sends on open sockets only.
-    unsafe { BorrowedFd::borrow_raw(socket) }
+    Ok(unsafe { BorrowedFd::borrow_raw(socket) })
 }
 
 /// Send what the socket takes at once; the number of bytes. The socket is open.
@@ -52,7 +55,7 @@ fn borrow<'s>(socket: RawFd) -> BorrowedFd<'s> {
 /// # Errors
 /// It takes nothing at this moment (`WouldBlock`), or is broken.
 pub fn send_now(socket: RawFd, data: &[u8]) -> io::Result<usize> {
-    Ok(send(borrow(socket), data, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
+    Ok(send(borrow(socket)?, data, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
 }
 
 impl Sockets {
@@ -64,10 +67,11 @@ impl Sockets {
     }
 
     pub fn watch(&self, socket: RawFd, codec: Arc<Mutex<Connection>>, read_size: usize) -> io::Result<u64> {
+        let borrowed = borrow(socket)?;
         let token = self.next_token.fetch_add(1, Ordering::Relaxed);
         let watched = Arc::new(Watched { socket: Mutex::new(Some(socket)), codec, read_size });
         lock(&self.watched).insert(token, watched);
-        let added = epoll::add(&self.epoll, borrow(socket), EventData::new_u64(token), ONCE);
+        let added = epoll::add(&self.epoll, borrowed, EventData::new_u64(token), ONCE);
         if let Err(error) = added {
             lock(&self.watched).remove(&token);
             return Err(error.into());
@@ -87,7 +91,7 @@ impl Sockets {
         let Some(watched) = lock(&self.watched).remove(&token) else { return };
         if let Some(socket) = lock(&watched.socket).take() {
             // it is not there only if it was closed too early, and then the kernel has forgotten it
-            let _gone = epoll::delete(&self.epoll, borrow(socket));
+            let _gone = borrow(socket).map(|socket| epoll::delete(&self.epoll, socket));
         }
     }
 
@@ -113,7 +117,7 @@ impl Sockets {
         let guard = lock(&watched.socket);
         let socket = (*guard)?;
         let room = buffer.get_mut(..watched.read_size)?;
-        match recv(borrow(socket), &mut *room, RecvFlags::DONTWAIT) {
+        match recv(borrow(socket).ok()?, &mut *room, RecvFlags::DONTWAIT) {
             Ok((0, _)) => Some(Arrived::End),
             Ok((size, _)) => {
                 let mut events = Vec::new();
@@ -140,7 +144,7 @@ impl Sockets {
 
     fn arm(&self, socket: RawFd, token: u64) {
         // as in `leave`
-        let _gone = epoll::modify(&self.epoll, borrow(socket).as_fd(), EventData::new_u64(token), ONCE);
+        let _gone = borrow(socket).map(|socket| epoll::modify(&self.epoll, socket, EventData::new_u64(token), ONCE));
     }
 }
 

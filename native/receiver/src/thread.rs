@@ -16,12 +16,10 @@ use rustix::event::{EventfdFlags, eventfd};
 use crate::queue::{Arrived, Delivery, Queue};
 use crate::sockets::{STOP, Sockets, lock};
 
-/// Bytes that may wait to be taken; beyond it no socket is read.
-const SIZE_LIMIT: usize = 32 * 1024 * 1024;
 /// The largest read that can be asked for.
 const READ_LIMIT: usize = 64 * 1024;
 
-/// How long what arrives waits for company.
+/// How long what arrives waits for company, and how much of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
     /// From the first of a group on.
@@ -30,6 +28,8 @@ pub struct Pace {
     pub crowd: usize,
     /// While less than this arrives in a second, nothing waits.
     pub busy_per_second: f64,
+    /// Bytes that may wait to be taken; beyond it no socket is read.
+    pub most_bytes: usize,
 }
 
 struct Shared {
@@ -40,6 +40,7 @@ struct Shared {
     wake: OwnedFd,
     stopping: AtomicBool,
     hurried: HashSet<usize>,
+    most_bytes: usize,
 }
 
 struct Waiting {
@@ -76,6 +77,7 @@ impl Receiver {
             wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
             stopping: AtomicBool::new(false),
             hurried: hurried.into_iter().map(ActionId::index).collect(),
+            most_bytes: pace.most_bytes,
         });
         let its = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("receiver".into()).spawn(move || {
@@ -131,9 +133,11 @@ impl Receiver {
         self.shared.room.notify_one();
         Ok(taken)
     }
+}
 
-    /// End the thread. Waits for it, which is as long as one message takes.
-    pub fn stop(&mut self) {
+impl Drop for Receiver {
+    /// Ends the thread and waits for it, which is as long as one message takes.
+    fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::Release);
         self.shared.sockets.stop();
         // under the lock, so that it cannot go to sleep between its look and this
@@ -143,12 +147,6 @@ impl Receiver {
             // if it panicked it is gone as well
             let _ended = thread.join();
         }
-    }
-}
-
-impl Drop for Receiver {
-    fn drop(&mut self) {
-        self.stop();
     }
 }
 
@@ -204,7 +202,7 @@ impl Shared {
     /// Nobody takes: TCP pushes back on the peers.
     fn wait_for_room(&self) {
         let mut waiting = self.waiting();
-        while waiting.queue.size() > SIZE_LIMIT && !self.stopping.load(Ordering::Acquire) {
+        while waiting.queue.size() > self.most_bytes && !self.stopping.load(Ordering::Acquire) {
             self.wake_owner(&mut waiting);
             waiting = self.room.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
@@ -221,14 +219,13 @@ impl Shared {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
     #[test]
     fn a_thread_that_ends_by_itself_is_noticed() {
-        let pace = Pace { gather: Duration::ZERO, crowd: 1, busy_per_second: 0.0 };
+        let pace = Pace { gather: Duration::ZERO, crowd: 1, busy_per_second: 0.0, most_bytes: 1_000 };
         let receiver = Receiver::new(pace, []).unwrap();
         assert!(receiver.take(1).unwrap().is_empty());
         receiver.shared.sockets.stop();

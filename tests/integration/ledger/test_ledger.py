@@ -92,6 +92,20 @@ async def test_a_busy_ledger_lingers_but_not_with_a_command(database: str) -> No
             assert await bench.ledger.commit(claim) is False  # there is no such command
 
 
+async def test_what_came_together_is_not_lingered_with(database: str) -> None:
+    async with open_bench(database, linger_s=60.0) as bench:
+        committed: list[Any] = []
+        for station_id in range(200):
+            event = RecordStationEvent(tenant_id=1, station_id=station_id + 1, type="test", data=b"{}")
+            bench.ledger.submit(event, committed.append)
+            await trio.sleep(0.005)
+        assert bench.ledger.queued > 1
+        bench.ledger.hurry()
+        with trio.fail_after(5):
+            while len(committed) < 200:
+                await trio.sleep(0.01)
+
+
 async def test_a_card_waits_neither_for_company_nor_for_those_that_write(database: str) -> None:
     async with open_bench(database, linger_s=3.0) as bench:
         stations = [(await bench.connect(f"S{n}")).station_id for n in range(2)]
