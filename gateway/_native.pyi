@@ -211,8 +211,8 @@ def send(socket: int, data: bytes) -> int:
 class Receiver:
     """Reads sockets in a thread of its own, which needs no interpreter, and gives what they said in groups.
 
-    Answers to our CALLs and CALLs of the actions ``hurried`` can be taken at once; the rest waits for ``gather_s`` seconds from the
-    first on, or until it is ``crowd``, or not at all while less than ``busy_per_second`` arrives.
+    CALLs of the actions ``hurried`` can be taken at once; the rest waits for ``gather_s`` seconds from the first on, or until it is
+    ``crowd``, or not at all while less than ``busy_per_second`` arrives.
     """
 
     def __new__(

@@ -13,7 +13,7 @@ import structlog
 
 from csms.clock import Clock, Ids
 from csms.domain import commands
-from csms.domain.operations import ClaimCommand, FinishCommand, OperationFailed
+from csms.domain.operations import ClaimCommand, FinishCommand, Hearsay, OperationFailed
 from csms.domain.tolerance import Relaxation
 from csms.store.command_records import CommandRecord
 from gateway import metrics
@@ -176,7 +176,11 @@ class OutgoingCalls:
             if isinstance(outcome, OperationFailed):
                 self._finish(record, "failed", error=str(outcome))
             queue.known.discard(record.command_id)
-        elif connection is None or connection.epoch != call.epoch or connection.closing is not None:
+            self.pump(station)
+            return
+        # its row was found to say what was heard of it
+        record = call.record = msgspec.structs.replace(record, hearsay=False)
+        if connection is None or connection.epoch != call.epoch or connection.closing is not None:
             queue.current = None
             self._finish(record, "failed", error="the connection was lost before the command could be sent")
         else:
@@ -279,7 +283,10 @@ class OutgoingCalls:
         station = connection.station
         try:
             if self._clock.now() >= record.expires_at:
-                self._finish(record, "expired", error="the command expired before it could be sent")
+                if record.hearsay:
+                    queue.known.discard(record.command_id)  # the truth sweep finds its row, which says until when
+                else:
+                    self._finish(record, "expired", error="the command expired before it could be sent")
                 return
             refusal = station.gate.refusal_of(record.command or record.action or "")
             if refusal is not None:
@@ -305,6 +312,7 @@ class OutgoingCalls:
             epoch=connection.epoch,
             action=action,
             reference=reference_of(action, payload),
+            hearsay=_hearsay(record),
         )
         self._submission.submit(claim, call.claimed)
 
@@ -392,6 +400,7 @@ class OutgoingCalls:
             result=result,
             error=None if error is None else error[:LONGEST_ERROR],
             relaxations=relaxations,
+            hearsay=_hearsay(record),
         )
         self._submission.submit(operation, partial(self._finished, record))
 
@@ -401,3 +410,7 @@ class OutgoingCalls:
         if station is not None and station.calls is not None:
             station.calls.known.discard(record.command_id)
         self._finished_command(record.command_id)
+
+
+def _hearsay(record: CommandRecord) -> Hearsay | None:
+    return Hearsay(record.command, record.action, record.parameters) if record.hearsay else None

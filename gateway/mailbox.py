@@ -12,7 +12,9 @@ import trio
 
 from csms.bus import Bus, BusUnavailable
 from csms.commands.ends import MOST_AT_ONCE, TOPIC, encode_ids
+from csms.commands.pokes import CommandPoke, DisconnectOrder, ToldCommand, commands_topic, disconnect_topic
 from csms.store import StoreUnavailable
+from csms.store.command_records import CommandRecord
 from csms.store.gateway_store import GatewayStore
 from gateway.calls import OutgoingCalls
 from gateway.closing import CloseReason
@@ -29,22 +31,6 @@ RETRY_S: Final = 2.0
 MOST_POKES: Final = 100
 """Commands that are read in one unit of work."""
 MOST_NOTICES: Final = 10_000
-
-
-class CommandPoke(msgspec.Struct, frozen=True):
-    """Body of `gateway.{process_id}.commands`: this command waits for a station of yours."""
-
-    tenant_id: int
-    station_id: int
-    command_id: UUID
-
-
-class DisconnectOrder(msgspec.Struct, frozen=True):
-    """Body of `gateway.{process_id}.disconnect`: close this station's connection."""
-
-    tenant_id: int
-    station_id: int
-    reason: str = ""
 
 
 Poke = TypeVar("Poke", CommandPoke, DisconnectOrder)
@@ -78,7 +64,7 @@ class Mailbox:
     async def _take_commands(self, calls: OutgoingCalls) -> None:
         while True:
             try:
-                async with self._bus.subscribe(f"gateway.{self._process_id}.commands") as bodies:
+                async with self._bus.subscribe(commands_topic(self._process_id)) as bodies:
                     while True:
                         pokes = [await bodies.receive()]
                         try:
@@ -92,8 +78,16 @@ class Mailbox:
                 await trio.sleep(RETRY_S)
 
     async def _order(self, pokes: list[CommandPoke], calls: OutgoingCalls) -> None:
+        unknown = []
+        for poke in pokes:
+            if poke.told is None:
+                unknown.append((poke.tenant_id, poke.command_id))
+            else:
+                calls.order(_told_record(poke, poke.told))
+        if not unknown:
+            return
         try:
-            records = await self._store.load_commands([(poke.tenant_id, poke.command_id) for poke in pokes])
+            records = await self._store.load_commands(unknown)
         except StoreUnavailable:
             return  # the sweep finds them when the store is back
         for record in records:
@@ -102,7 +96,7 @@ class Mailbox:
     async def _take_disconnects(self, registry: Registry) -> None:
         while True:
             try:
-                async with self._bus.subscribe(f"gateway.{self._process_id}.disconnect") as bodies:
+                async with self._bus.subscribe(disconnect_topic(self._process_id)) as bodies:
                     while True:
                         order = _read(await bodies.receive(), DisconnectOrder)
                         station = None if order is None else registry.find((order.tenant_id, order.station_id))
@@ -141,6 +135,21 @@ class Mailbox:
                 await self._bus.publish(TOPIC, encode_ids(ended))
             except BusUnavailable:
                 log.debug("gateway.notice_lost")
+
+
+def _told_record(poke: CommandPoke, told: ToldCommand) -> CommandRecord:
+    return CommandRecord(
+        tenant_id=poke.tenant_id,
+        station_id=poke.station_id,
+        command_id=poke.command_id,
+        command=told.command,
+        action=told.action,
+        parameters=bytes(told.parameters),
+        status="queued",
+        expires_at=told.expires_at,
+        epoch=None,
+        hearsay=True,
+    )
 
 
 def _read(body: bytes, kind: type[Poke]) -> Poke | None:

@@ -15,6 +15,7 @@ import trio
 from csms.bus import Bus, BusUnavailable
 from csms.clock import Clock, Ids
 from csms.commands.ends import CommandEnds
+from csms.commands.pokes import MOST_TOLD, CommandPoke, DisconnectOrder, ToldCommand, commands_topic, disconnect_topic
 from csms.domain.commands import DEFAULT_TIME_TO_LIVE, QUEUEABLE, AnyCommand
 from csms.store import Connection, Database, StoreUnavailable
 from csms.store.queries import commands as queries
@@ -136,10 +137,8 @@ class CommandService:
             if placed.refusal is not None:
                 raise _REFUSALS[placed.refusal]
             if placed.process_id is not None:
-                await self._poke(
-                    f"gateway.{placed.process_id}.commands",
-                    {"tenant_id": tenant_id, "station_id": placed.station_id, "command_id": str(row.command_id)},
-                )
+                poke = CommandPoke(tenant_id, placed.station_id, row.command_id, _told(row))
+                await self._poke(commands_topic(placed.process_id), poke)
         return row
 
     async def execute(
@@ -184,9 +183,7 @@ class CommandService:
     async def disconnect(self, process_id: UUID | None, tenant_id: int, station_id: int, reason: str) -> None:
         """Ask the process that holds the station (None: nobody does) to close its connection."""
         if process_id is not None:
-            await self._poke(
-                f"gateway.{process_id}.disconnect", {"tenant_id": tenant_id, "station_id": station_id, "reason": reason}
-            )
+            await self._poke(disconnect_topic(process_id), DisconnectOrder(tenant_id, station_id, reason))
 
     async def _look(self, tenant_id: int, known: CommandRow, deadline: float) -> CommandRow:
         timeout = min(max(deadline - trio.current_time(), POLL_S), _LONGEST_LOOK_S)
@@ -199,7 +196,7 @@ class CommandService:
             return known
         return row or known
 
-    async def _poke(self, topic: str, body: dict[str, object]) -> None:
+    async def _poke(self, topic: str, body: CommandPoke | DisconnectOrder) -> None:
         """A poke may be lost: the gateway looks into the table every few seconds."""
         try:
             await self._bus.publish(topic, msgspec.json.encode(body))
@@ -219,6 +216,12 @@ def _columns(order: Order) -> tuple[str | None, str | None, str]:
     fields = msgspec.to_builtins(order.command)
     name = fields.pop("command")
     return name, None, msgspec.json.encode(fields).decode()
+
+
+def _told(row: CommandRow) -> ToldCommand | None:
+    if len(row.parameters) > MOST_TOLD:
+        return None
+    return ToldCommand(msgspec.Raw(row.parameters.encode()), row.expires_at, row.command, row.action)
 
 
 def _tag(command: AnyCommand) -> str:

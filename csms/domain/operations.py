@@ -373,25 +373,37 @@ class CountRelaxations(Operation, kw_only=True):
     """Count what a message was forgiven that is answered without any other operation. Outcome: None."""
 
 
+class Hearsay(msgspec.Struct, frozen=True):
+    """What an order is said to be by another process; it was not looked at. A raw order has no `command`, one in the domain's terms
+    no `action`."""
+
+    command: str | None
+    action: str | None
+    parameters: bytes
+
+
 class ClaimCommand(Operation, kw_only=True):
     """queued -> sent, committed before the frame leaves; only by the newest epoch. Outcome: True when claimed.
 
     `action`: the wire action. `reference`: the id in the payload by which what follows names this command, if there is one.
+    `hearsay`: claimed only if the order says so.
     """
 
     command_id: UUID
     epoch: int
     action: str
     reference: str | None = None
+    hearsay: Hearsay | None = None
 
 
 class FinishCommand(Operation, kw_only=True):
-    """The end of a command. `result` a JSON value. Outcome: True when the command was still open."""
+    """The end of a command. `result` a JSON value. `hearsay`: ended only if the order says so. Outcome: True when it was open."""
 
     command_id: UUID
     status: Literal["accepted", "rejected", "failed", "timed_out", "unknown", "expired"]
     result: bytes | None = None
     error: str | None = None
+    hearsay: Hearsay | None = None
 
 
 class OperationFailed(Exception):

@@ -139,14 +139,8 @@ class BatchContext:
         )
 
     async def write_out(self, tx: LedgerTransaction) -> None:
-        """Write the collected rows; the last step of the transaction."""
-        if self.events:
-            await tx.insert_events(self.events)
-        if self.samples:
-            unmoved = await tx.insert_samples(self.samples, self.meter_updates)
-            if unmoved:
-                await self._move_closed(tx, unmoved)
-        await self._write_corrections(tx)
+        """Write the collected rows; the last step of the transaction. Those that most groups have come last, without others in
+        between: the store writes them together."""
         if self.station_samples:
             await tx.insert_station_samples(self.station_samples)
         if self.station_events:
@@ -169,8 +163,21 @@ class BatchContext:
             await self._write_quarantine(tx)
         if self.relaxations:
             await tx.count_relaxations(self.relaxations, self.now)
-        if self.outbox:
-            await tx.insert_outbox(self.outbox)
+        await self._write_corrections(tx)
+        if self.events:
+            await tx.insert_events(self.events)
+        await self._tell(tx)
+        if self.samples:
+            unmoved = await tx.insert_samples(self.samples, self.meter_updates)
+            if unmoved:
+                await self._move_closed(tx, unmoved)
+                await self._write_corrections(tx)
+                await self._tell(tx)
+
+    async def _tell(self, tx: LedgerTransaction) -> None:
+        events, self.outbox = self.outbox, []
+        if events:
+            await tx.insert_outbox(events)
 
     async def _move_closed(self, tx: LedgerTransaction, updates: list[MeterUpdate]) -> None:
         """Readings of OCPP 1.6 sessions that were closed without a stop: they tell more of the energy than was known then."""
@@ -186,7 +193,7 @@ class BatchContext:
             await tx.update_sessions(changed)
 
     async def _write_corrections(self, tx: LedgerTransaction) -> None:
-        corrections = self.corrections.rows()
+        corrections = self.corrections.take()
         if not corrections:
             return
         await tx.insert_corrections([row for _, row in corrections])

@@ -25,10 +25,11 @@ class Corrections:
         if session.status != "active" and key not in self._watched:
             self._watched[key] = (session, facts(session), cause)
 
-    def rows(self) -> list[tuple[SessionState, CorrectionRow]]:
-        """The watched sessions whose facts are other ones now, and what to keep of it."""
+    def take(self) -> list[tuple[SessionState, CorrectionRow]]:
+        """The watched sessions whose facts are other ones now, and what to keep of it. They are watched no longer."""
         rows = []
-        for session, before, cause in self._watched.values():
+        watched, self._watched = self._watched, {}
+        for session, before, cause in watched.values():
             changed = changes(before, facts(session))
             if changed:
                 key = (session.tenant_id, session.session_id)

@@ -31,9 +31,6 @@ log_timezone = 'UTC'
 log_line_prefix = '%m [%p] %q%u@%d '
 log_checkpoints = off
 
-# A network that comes up at once fills tables within seconds; plans made for empty ones must not stay.
-autovacuum_naptime = 5s
-
 # Our statements are short; compiling them costs more than running them.
 jit = off
 """

@@ -15,7 +15,10 @@ from csms.store.unnest import RowType
 
 
 class CommandRecord(msgspec.Struct, frozen=True):
-    """One row of `commands`. A domain command has `command` and its fields as JSON; a raw one `action` and the payload."""
+    """One row of `commands`. A domain command has `command` and its fields as JSON; a raw one `action` and the payload.
+
+    `hearsay`: it was told by another process; the row was not looked at.
+    """
 
     tenant_id: int
     station_id: int
@@ -26,6 +29,7 @@ class CommandRecord(msgspec.Struct, frozen=True):
     status: str
     expires_at: datetime
     epoch: int | None
+    hearsay: bool = False
 
 
 _KEY: Final = RowType((("tenant_id", "int4"), ("command_id", "uuid")))

@@ -6,13 +6,19 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from csms.domain.operations import ClaimCommand, FinishCommand
+from csms.domain.operations import ClaimCommand, FinishCommand, Hearsay
 from csms.domain.session_state import SessionState
 from csms.ledger.port import SessionKey
 from csms.ledger.rows import FinishedCommand, OwnCommandRow, SentProfile
+from csms.store.in_order import InOrder
 from csms.store.pool import Connection
 from csms.store.unnest import RowType
 
+_HEARSAY: Final = (("told_command", "text"), ("told_action", "text"), ("told_parameters", "text"))
+_AS_TOLD: Final = (
+    "(n.told_parameters IS NULL OR c.parameters = n.told_parameters::jsonb AND c.command IS NOT DISTINCT FROM n.told_command "
+    "AND (n.told_command IS NOT NULL OR c.action = n.told_action))"
+)
 _CLAIM: Final = RowType(
     (
         ("tenant_id", "int4"),
@@ -21,6 +27,7 @@ _CLAIM: Final = RowType(
         ("epoch", "int8"),
         ("action", "text"),
         ("reference", "text"),
+        *_HEARSAY,
     )
 )
 _FINISH: Final = RowType(
@@ -30,6 +37,7 @@ _FINISH: Final = RowType(
         ("status", "text"),
         ("result", "text"),
         ("error", "text"),
+        *_HEARSAY,
     )
 )
 _OWN: Final = RowType(
@@ -65,7 +73,13 @@ _RESUMED: Final = RowType(
         ("evse_id", "int4"),
     )
 )
-
+_END: Final = (
+    "ended AS (UPDATE commands c SET status = n.status, result = n.result::jsonb, error = n.error, finished_at = now() "
+    f"FROM {_FINISH.source('n')} WHERE c.tenant_id = n.tenant_id AND c.command_id = n.command_id "
+    # unknown: given up during an outage that the answer sat out in the ledger
+    f"AND c.status IN ('queued', 'sent', 'unknown') AND {_AS_TOLD} "
+    "RETURNING c.command_id, c.action, c.requested_by, c.session_id, c.command)"
+)
 
 OWN_OPEN_MAX: Final = 20
 """Open commands of a station beyond which the system adds none of its own: people's orders have the rest of the room."""
@@ -73,16 +87,20 @@ OWN_OPEN_MAX: Final = 20
 
 class CommandStatements:
     connection: Connection
+    later: InOrder
 
     async def claim_commands(self, ops: Sequence[ClaimCommand]) -> list[bool]:
         rows = await self.connection.fetch(
             "UPDATE commands c SET status = 'sent', sent_at = now(), epoch = n.epoch, action = n.action, reference = n.reference "
             f"FROM {_CLAIM.source('n')} JOIN stations s USING (tenant_id, station_id) "
-            "WHERE c.tenant_id = n.tenant_id AND c.command_id = n.command_id "
+            "WHERE c.tenant_id = n.tenant_id AND c.command_id = n.command_id AND c.station_id = n.station_id "
+            f"AND {_AS_TOLD} "
             # claimed by the same connection: the first try had committed, but its outcome was lost
             "AND (c.status = 'queued' AND c.expires_at > now() OR c.status = 'sent' AND c.epoch = n.epoch) "
             "AND s.connection_epoch = n.epoch RETURNING c.command_id",
-            *_CLAIM.parameters((op.tenant_id, op.station_id, op.command_id, op.epoch, op.action, op.reference) for op in ops),
+            *_CLAIM.parameters(
+                (op.tenant_id, op.station_id, op.command_id, op.epoch, op.action, op.reference, *_told(op.hearsay)) for op in ops
+            ),
         )
         claimed = {row[0] for row in rows}
         return [op.command_id in claimed for op in ops]
@@ -111,16 +129,18 @@ class CommandStatements:
         )
 
     async def finish_commands(self, ops: Sequence[FinishCommand]) -> list[FinishedCommand | None]:
-        rows = await self.connection.fetch(
-            "UPDATE commands c SET status = n.status, result = n.result::jsonb, error = n.error, finished_at = now() "
-            f"FROM {_FINISH.source('n')} WHERE c.tenant_id = n.tenant_id AND c.command_id = n.command_id "
-            # unknown: given up during an outage that the answer sat out in the ledger
-            "AND c.status IN ('queued', 'sent', 'unknown') "
-            "RETURNING c.command_id, c.action, c.requested_by, c.session_id, c.command",
-            *_FINISH.parameters(
-                (op.tenant_id, op.command_id, op.status, None if op.result is None else op.result.decode(), op.error) for op in ops
-            ),
+        ends = _FINISH.parameters(
+            (
+                op.tenant_id,
+                op.command_id,
+                op.status,
+                None if op.result is None else op.result.decode(),
+                op.error,
+                *_told(op.hearsay),
+            )
+            for op in ops
         )
+        rows = await self.later.fetch_along(_END, "SELECT * FROM ended", ends)
         finished = {row[0]: FinishedCommand(row[1], row[2], row[3], row[4]) for row in rows}
         return [finished.get(op.command_id) for op in ops]
 
@@ -182,3 +202,7 @@ class CommandStatements:
             ),
         )
         return {row[0]: row[1] for row in rows}
+
+
+def _told(hearsay: Hearsay | None) -> tuple[str | None, str | None, str | None]:
+    return (None, None, None) if hearsay is None else (hearsay.command, hearsay.action, hearsay.parameters.decode())

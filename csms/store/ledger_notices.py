@@ -8,6 +8,7 @@ from typing import Final
 
 from csms.domain.operations import StoreDeviceReport
 from csms.ledger.rows import OutboxRow, StationEventRow, StoredEvent
+from csms.store.in_order import InOrder, Write
 from csms.store.pool import Connection
 from csms.store.unnest import RowType
 
@@ -56,6 +57,7 @@ _VARIABLE_KEY_WIDTH: Final = 9
 
 class NoticeStatements:
     connection: Connection
+    later: InOrder
 
     async def insert_station_events(self, rows: Sequence[StationEventRow]) -> list[StoredEvent | None]:
         stored = await self.connection.fetch(
@@ -123,8 +125,12 @@ class NoticeStatements:
         )
 
     async def insert_outbox(self, rows: Sequence[OutboxRow]) -> None:
-        await self.connection.execute(
-            "INSERT INTO outbox (tenant_id, type, station_id, session_id, occurred_at, data) "
-            f"SELECT n.tenant_id, n.type, n.station_id, n.session_id, n.occurred_at, n.data::json FROM {_OUTBOX.source('n')}",
-            *_OUTBOX.parameters((r.tenant_id, r.type, r.station_id, r.session_id, r.occurred_at, r.data.decode()) for r in rows),
-        )
+        events = _OUTBOX.parameters((r.tenant_id, r.type, r.station_id, r.session_id, r.occurred_at, r.data.decode()) for r in rows)
+        self.later.write_later(Write("outbox", _insert_outbox, events))
+
+
+def _insert_outbox(first: int) -> str:
+    return (
+        "INSERT INTO outbox (tenant_id, type, station_id, session_id, occurred_at, data) "
+        f"SELECT n.tenant_id, n.type, n.station_id, n.session_id, n.occurred_at, n.data::json FROM {_OUTBOX.source('n', first)}"
+    )

@@ -9,6 +9,7 @@ import msgspec
 
 from csms.domain.metering import Channel, Reading
 from csms.ledger.rows import MeterUpdate, SampleRow, StationSampleRow
+from csms.store.in_order import InOrder
 from csms.store.pool import Connection
 from csms.store.unnest import RowType, array_literal
 
@@ -44,6 +45,31 @@ _SHAPE: Final = RowType((("tenant_id", "int4"), ("shape", "text")))
 
 _TEXTS: Final = "CASE WHEN n.texts IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(n.texts::jsonb)) END"
 
+_STORE_AND_MOVE: Final = (
+    # A repeated message brings nothing new: it moves no register and publishes no event.
+    'fresh AS (INSERT INTO samples (tenant_id, session_id, ts, ts_text, context, shape_id, shape, "values", texts) '
+    f"SELECT n.tenant_id, n.session_id, n.ts, n.ts_text, n.context, n.shape_id, n.shape, n.numbers::numeric[], {_TEXTS} "
+    f"FROM {_SAMPLE.source('n')} WHERE NOT EXISTS (SELECT FROM samples s WHERE s.tenant_id = n.tenant_id "
+    "AND s.session_id = n.session_id AND s.ts = n.ts AND s.context = n.context "
+    "AND s.shape_id IS NOT DISTINCT FROM n.shape_id AND s.shape IS NOT DISTINCT FROM n.shape "
+    'AND s."values" = n.numbers::numeric[]) RETURNING session_id), '
+    f"news AS (SELECT * FROM {_UPDATE.source('u', len(_SAMPLE.columns) + 1)} "
+    "WHERE u.session_id IN (SELECT session_id FROM fresh)), "
+    "moved AS (UPDATE sessions x SET last_meter_wh = news.wh, last_meter_time = news.ts, "
+    "energy_wh = news.wh - x.start_meter_wh, updated_at = now() FROM news "
+    # the empty text keeps the planner from walking all active sessions by their partial index
+    "WHERE x.tenant_id = news.tenant_id AND x.session_id = news.session_id AND x.station_id = news.station_id "
+    "AND x.status || '' = 'active' "
+    # a clock that once ran ahead must not hold the register for ever
+    "AND news.wh IS NOT NULL AND (x.last_meter_time IS NULL OR least(x.last_meter_time, x.updated_at) <= news.ts) "
+    "RETURNING x.session_id), "
+    "told AS (INSERT INTO outbox (tenant_id, type, station_id, session_id, occurred_at, data) "
+    "SELECT n.tenant_id, 'session.meter_values', n.station_id, n.session_id, n.ts, n.event::json FROM news n)"
+)
+_UNMOVED: Final = (
+    "SELECT session_id FROM news WHERE wh IS NOT NULL AND ts IS NOT NULL AND session_id NOT IN (SELECT session_id FROM moved)"
+)
+
 
 class ShapeCache:
     """Ids of interned shapes that are committed, by tenant. Ids never change; the cache begins anew when it grows too big."""
@@ -62,6 +88,7 @@ class ShapeCache:
 
 class SampleStatements:
     connection: Connection
+    later: InOrder
     shapes: ShapeCache
     shape_ids: dict[tuple[int, int], int | None]
     """What this transaction uses, by tenant and `id(shape)`: version modules hand out the same tuple for the same layout, and
@@ -73,32 +100,7 @@ class SampleStatements:
         await self._intern([(row.tenant_id, row.reading.shape) for row in rows])
         samples = _SAMPLE.parameters((row.tenant_id, row.session_id, *self._columns(row.tenant_id, row.reading)) for row in rows)
         moves = _UPDATE.parameters((u.tenant_id, u.session_id, u.station_id, u.wh, u.ts, u.event.decode()) for u in updates)
-        # A repeated message brings nothing new: it moves no register and publishes no event.
-        unmoved = await self.connection.fetch(
-            'WITH fresh AS (INSERT INTO samples (tenant_id, session_id, ts, ts_text, context, shape_id, shape, "values", texts) '
-            f"SELECT n.tenant_id, n.session_id, n.ts, n.ts_text, n.context, n.shape_id, n.shape, n.numbers::numeric[], {_TEXTS} "
-            f"FROM {_SAMPLE.source('n')} WHERE NOT EXISTS (SELECT FROM samples s WHERE s.tenant_id = n.tenant_id "
-            "AND s.session_id = n.session_id AND s.ts = n.ts AND s.context = n.context "
-            "AND s.shape_id IS NOT DISTINCT FROM n.shape_id AND s.shape IS NOT DISTINCT FROM n.shape "
-            'AND s."values" = n.numbers::numeric[]) RETURNING session_id), '
-            f"news AS (SELECT * FROM {_UPDATE.source('u', len(_SAMPLE.columns) + 1)} "
-            "WHERE u.session_id IN (SELECT session_id FROM fresh)), "
-            "moved AS (UPDATE sessions x SET last_meter_wh = news.wh, last_meter_time = news.ts, "
-            "energy_wh = news.wh - x.start_meter_wh, updated_at = now() FROM news "
-            # the empty text keeps the planner from walking all active sessions by their partial index
-            "WHERE x.tenant_id = news.tenant_id AND x.session_id = news.session_id AND x.station_id = news.station_id "
-            "AND x.status || '' = 'active' "
-            # a clock that once ran ahead must not hold the register for ever
-            "AND news.wh IS NOT NULL AND (x.last_meter_time IS NULL OR least(x.last_meter_time, x.updated_at) <= news.ts) "
-            "RETURNING x.session_id), "
-            "told AS (INSERT INTO outbox (tenant_id, type, station_id, session_id, occurred_at, data) "
-            "SELECT n.tenant_id, 'session.meter_values', n.station_id, n.session_id, n.ts, n.event::json FROM news n) "
-            "SELECT session_id FROM news WHERE wh IS NOT NULL AND ts IS NOT NULL "
-            "AND session_id NOT IN (SELECT session_id FROM moved)",
-            *samples,
-            *moves,
-        )
-        left = {row[0] for row in unmoved}
+        left = {row[0] for row in await self.later.fetch_along(_STORE_AND_MOVE, _UNMOVED, samples + moves)}
         return [update for update in updates if update.session_id in left]
 
     async def insert_station_samples(self, rows: Sequence[StationSampleRow]) -> None:

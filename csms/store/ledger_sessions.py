@@ -11,6 +11,7 @@ import asyncpg
 
 from csms.domain.session_state import SessionState
 from csms.ledger.rows import EventRow
+from csms.store.in_order import InOrder, Write
 from csms.store.pool import Connection
 from csms.store.unnest import RowType
 
@@ -103,6 +104,7 @@ _EVENT: Final = RowType(
 
 class SessionStatements:
     connection: Connection
+    later: InOrder
     read_sessions: dict[tuple[int, UUID], Any]
     """What the sessions that this transaction read and locked for an event had besides their progress."""
 
@@ -188,19 +190,14 @@ class SessionStatements:
         for session in rows:
             read = self.read_sessions.get((session.tenant_id, session.session_id))
             (progressed if read == _besides_progress(session) else changed).append(session)
-        if progressed:
-            settings = ", ".join(f"{name} = n.{name}" for name in _PROGRESS)
-            await self.connection.execute(
-                f"UPDATE sessions x SET {settings}, updated_at = now() FROM {_PROGRESSED.source('n')} "
-                "WHERE x.tenant_id = n.tenant_id AND x.session_id = n.session_id",
-                *_PROGRESSED.parameters(map(_progress_of, progressed)),
-            )
         if changed:
             await self.connection.execute(
                 f"UPDATE sessions x SET {_SETTINGS}, updated_at = now() FROM {_SESSION.source('n')} "
                 "WHERE x.tenant_id = n.tenant_id AND x.session_id = n.session_id",
                 *_SESSION.parameters(map(_values, changed)),
             )
+        if progressed:
+            self.later.write_later(Write("progress", _progress, _PROGRESSED.parameters(map(_progress_of, progressed))))
 
     async def next_transaction_numbers(self, count: int) -> list[int]:
         rows = await self.connection.fetch("SELECT nextval('ocpp16_transaction_numbers') FROM generate_series(1, $1)", count)
@@ -221,29 +218,41 @@ class SessionStatements:
         return found
 
     async def insert_events(self, rows: Sequence[EventRow]) -> None:
-        await self.connection.execute(
-            "INSERT INTO transaction_events (tenant_id, session_id, seq_no, digest, type, event_time, event_time_text, "
-            "trigger_reason, offline, conflict, data, answer) SELECT n.tenant_id, n.session_id, n.seq_no, n.digest, n.type, "
-            "n.event_time, n.event_time_text, n.trigger_reason, n.offline, n.conflict, n.data::jsonb, n.answer::jsonb "
-            f"FROM {_EVENT.source('n')} ON CONFLICT DO NOTHING",
-            *_EVENT.parameters(
-                (
-                    e.tenant_id,
-                    e.session_id,
-                    e.seq_no,
-                    e.digest,
-                    e.type,
-                    e.event_time,
-                    e.event_time_text,
-                    e.trigger_reason,
-                    e.offline,
-                    e.conflict,
-                    e.data.decode(),
-                    e.answer.decode(),
-                )
-                for e in rows
-            ),
+        events = _EVENT.parameters(
+            (
+                e.tenant_id,
+                e.session_id,
+                e.seq_no,
+                e.digest,
+                e.type,
+                e.event_time,
+                e.event_time_text,
+                e.trigger_reason,
+                e.offline,
+                e.conflict,
+                e.data.decode(),
+                e.answer.decode(),
+            )
+            for e in rows
         )
+        self.later.write_later(Write("events", _insert_events, events))
+
+
+def _progress(first: int) -> str:
+    settings = ", ".join(f"{name} = n.{name}" for name in _PROGRESS)
+    return (
+        f"UPDATE sessions x SET {settings}, updated_at = now() FROM {_PROGRESSED.source('n', first)} "
+        "WHERE x.tenant_id = n.tenant_id AND x.session_id = n.session_id"
+    )
+
+
+def _insert_events(first: int) -> str:
+    return (
+        "INSERT INTO transaction_events (tenant_id, session_id, seq_no, digest, type, event_time, event_time_text, "
+        "trigger_reason, offline, conflict, data, answer) SELECT n.tenant_id, n.session_id, n.seq_no, n.digest, n.type, "
+        "n.event_time, n.event_time_text, n.trigger_reason, n.offline, n.conflict, n.data::jsonb, n.answer::jsonb "
+        f"FROM {_EVENT.source('n', first)} ON CONFLICT DO NOTHING"
+    )
 
 
 def session_of(row: asyncpg.Record) -> SessionState:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from csms.ledger.port import LedgerTransaction, StationKey
+from csms.store.in_order import InOrder
 from csms.store.ledger_commands import CommandStatements
 from csms.store.ledger_costs import CostStatements
 from csms.store.ledger_notices import NoticeStatements
@@ -40,7 +41,8 @@ class PostgresLedgerTransaction(
     """One transaction of the ledger; lives as long as its unit of work."""
 
     def __init__(self, connection: Connection, shapes: ShapeCache) -> None:
-        self.connection = connection
+        self.later = InOrder(connection)
+        self.connection = cast("Connection", self.later)  # all of one that the statements use
         self.shapes = shapes
         self.shape_ids = {}
         self.learnt = {}
@@ -62,7 +64,9 @@ class PostgresLedgerStore:
         async def in_transaction(connection: Connection) -> T:
             nonlocal transaction
             transaction = PostgresLedgerTransaction(connection, self._shapes)
-            return await work(transaction)
+            result = await work(transaction)
+            await transaction.later.write()
+            return result
 
         result = await self._database.unit(in_transaction, timeout=timeout, first=hold_lanes(lanes))
         if transaction is not None:

@@ -71,7 +71,7 @@ async def save_session(conn: Connection, session: SessionState, *, settled: Coll
     """Store a locked session; `settled` are flags that a person has looked into now."""
     statements = SessionStatements()
     statements.connection = conn
-    statements.read_sessions = {}
+    statements.read_sessions = {}  # nothing is known of what it had: all of it is written, at once
     await statements.update_sessions([session])
     if settled:
         await settle_flags(conn, session.tenant_id, session.session_id, settled)

@@ -64,7 +64,7 @@ impl fmt::Debug for Receiver {
 }
 
 impl Receiver {
-    /// Start the thread. Answers to our CALLs and CALLs of the actions `hurried` do not wait for company.
+    /// Start the thread. CALLs of the actions `hurried` do not wait for company.
     ///
     /// # Errors
     /// The system has no descriptors or no thread left.
@@ -210,11 +210,9 @@ impl Shared {
 
     fn hurries(&self, arrived: &Arrived) -> bool {
         let Arrived::Events(events) = arrived else { return false };
-        events.iter().any(|event| match event {
-            OwnedEvent::Call { action, .. } => self.hurried.contains(&action.index()),
-            OwnedEvent::Result { .. } | OwnedEvent::InvalidResult { .. } | OwnedEvent::Error { .. } => true,
-            _ => false,
-        })
+        events
+            .iter()
+            .any(|event| matches!(event, OwnedEvent::Call { action, .. } if self.hurried.contains(&action.index())))
     }
 }
 

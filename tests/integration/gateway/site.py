@@ -6,9 +6,10 @@ import json
 import ssl
 from base64 import b64encode
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -245,9 +246,17 @@ class Site:
             await self.execute(f"UPDATE stations SET {name} = $1 WHERE identity = $2", value, identity)
 
     async def order(
-        self, identity: str, command: str | None, parameters: Any, *, action: str | None = None, poke: bool = True, ttl: int = 60
+        self,
+        identity: str,
+        command: str | None,
+        parameters: Any,
+        *,
+        action: str | None = None,
+        poke: bool = True,
+        ttl: int = 60,
+        told: Mapping[str, Any] | None = None,
     ) -> UUID:
-        """Put a command into the database, as the hub does, and poke this process."""
+        """Put a command into the database, as the hub does, and poke this process. `told`: what the poke says otherwise."""
         command_id = self.services.ids.uuid7()
         (station,) = await self.rows("SELECT station_id FROM stations WHERE identity = $1", identity)
         await self.execute(
@@ -261,7 +270,9 @@ class Site:
             float(ttl),
         )
         if poke:
-            body = {"tenant_id": 1, "station_id": station["station_id"], "command_id": str(command_id)}
+            says = {"parameters": parameters, "expires_at": (self.services.clock.now() + timedelta(seconds=ttl)).isoformat()}
+            says |= {"command": command, "action": action, **(told or {})}
+            body = {"tenant_id": 1, "station_id": station["station_id"], "command_id": str(command_id), "told": says}
             await self.bus.publish(f"gateway.{self.services.process_id}.commands", json.dumps(body).encode())
         return command_id
 

@@ -10,6 +10,7 @@ import trio
 
 from csms.commands.ends import TOPIC
 from csms.domain.operations import ClaimCommand
+from gateway import mailbox
 from tests.integration.gateway.site import BOOT_16, BOOT_201, Site, Station, running
 
 STATUS_201 = {"timestamp": "2026-01-01T00:00:00Z", "connectorStatus": "Available", "evseId": 1, "connectorId": 1}
@@ -183,6 +184,38 @@ async def test_a_command_is_sent_once_however_often_it_is_poked(database: str) -
         for _ in range(5):
             await poke(site, command_id)
         assert await station.silent()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"parameters": {"type": "hard"}},
+        {"command": "clear_cache"},
+        {"command": None, "action": "Reset", "parameters": {"type": "Hard"}},
+        {"command": "no_such_command"},
+    ],
+)
+async def test_a_poke_that_tells_something_else_sends_what_was_ordered(
+    database: str, monkeypatch: pytest.MonkeyPatch, told: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(mailbox, "TRUTH_SWEEP_S", 0.1)
+    async with running(database) as site, site.station() as station:
+        await station.boot()
+        command_id = await site.order("CP1", "reset", {"type": "soft"}, told=told)
+        assert await station.receive() == [2, str(command_id), "Reset", {"type": "Soft"}]
+
+
+async def test_a_poke_for_a_command_of_another_station_sends_nothing(database: str) -> None:
+    async with running(database) as site, site.station() as station, site.station("CP2") as other:
+        await station.boot()
+        await other.boot()
+        command_id = await site.order("CP1", "reset", {"type": "soft"}, poke=False)
+        (row,) = await site.rows("SELECT station_id FROM stations WHERE identity = 'CP2'")
+        told = {"command": "reset", "parameters": {"type": "soft"}, "expires_at": "2099-01-01T00:00:00Z"}
+        body = {"tenant_id": 1, "station_id": row["station_id"], "command_id": str(command_id), "told": told}
+        await site.bus.publish(f"gateway.{site.services.process_id}.commands", json.dumps(body).encode())
+        assert await other.silent()
+        assert (await site.command(command_id))["status"] == "queued"
 
 
 async def test_t7_an_expired_command_is_not_sent(database: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -63,6 +64,29 @@ async def test_the_station_s_answer_is_the_caller_s(hub: RunningHub, boss: Perso
     assert UUID(body["command_id"]).version == 7
     assert (await boss.get(f"/api/v1/commands/{body['command_id']}")).json() == body
     assert (await boss.get(station)).json()["items"] == [body]
+
+
+@pytest.mark.parametrize(
+    ("body", "tells"),
+    [
+        ({"command": "reset", "parameters": {"type": "soft"}}, True),
+        ({"action": "DataTransfer", "payload": {"vendorId": "v"}}, True),
+        ({"action": "DataTransfer", "payload": {"vendorId": "v", "data": "x" * 8192}}, False),
+    ],
+)
+async def test_a_poke_tells_what_was_ordered_unless_that_is_long(
+    hub: RunningHub, boss: Person, station: str, body: dict[str, Any], tells: bool
+) -> None:
+    async with gateway(hub, "accepted", '{"status":"Accepted"}') as pokes:
+        answer = await boss.post(station, body)
+    assert answer.status_code == 200, answer.text
+    (row,) = await hub.sql("SELECT command, action, parameters, expires_at FROM commands")
+    told = pokes[0].get("told")
+    assert (told is not None) == tells
+    if tells:
+        assert (told.get("command"), told.get("action")) == (row["command"], row["action"])
+        assert told["parameters"] == msgspec.json.decode(row["parameters"])
+        assert datetime.fromisoformat(told["expires_at"]) == row["expires_at"]
 
 
 async def test_who_waits_is_woken_and_need_not_look(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from copy import copy
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from csms.domain.operations import (
     DeviceVariable,
     DisconnectStation,
     FinishCommand,
+    Hearsay,
     OpenEventStream,
     Operation,
     QuarantineFrame,
@@ -427,12 +429,23 @@ class Generator:
         action = command["action"] or chance.choice(("RemoteStartTransaction", "RequestStartTransaction"))
         return ClaimCommand(
             tenant_id=station[0],
-            station_id=station[1],
+            station_id=station[1] if chance.random() < 0.95 else station[1] + 1,
             command_id=command["command_id"],
             epoch=self._epoch(*station),
             action=action,
             reference=chance.choice(REFERENCES.get(action, (None,))),
+            hearsay=self._hearsay(command),
         )
+
+    def _hearsay(self, command: dict[str, Any]) -> Hearsay | None:
+        chance = self.chance
+        if chance.random() < 0.5:
+            return None
+        right = Hearsay(command["command"], command["action"], json.dumps(command["parameters"]).encode())
+        if chance.random() < 0.8:
+            return right
+        wrong: dict[str, Any] = chance.choice(({"command": "reset"}, {"action": "Reset"}, {"parameters": b'{"other":1}'}))
+        return msgspec.structs.replace(right, **wrong)
 
     def _finish(self) -> Operation:
         chance = self.chance
@@ -452,6 +465,7 @@ class Generator:
             status=status,  # type: ignore[arg-type]  # one of them
             result=result if status == "accepted" else None,
             error=None if status == "accepted" else status,
+            hearsay=self._hearsay(command),
         )
 
 

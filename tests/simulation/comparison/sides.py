@@ -96,7 +96,11 @@ class _Gated:
 
         async def step(*args: Any, **kwargs: Any) -> Any:
             await self._gate.at(name)
-            return await method(*args, **kwargs)
+            result = await method(*args, **kwargs)
+            if isinstance(self._tx, PostgresLedgerTransaction):
+                # what may wait for the next statement would wait for a lock, or find its server gone, a step late
+                await self._tx.later.write()
+            return result
 
         return step
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -9,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from csms.domain.operations import ClaimCommand, FinishCommand
+from csms.domain.operations import ClaimCommand, FinishCommand, Hearsay
 from csms.domain.session_state import SessionState
 from csms.ledger.port import SessionKey, StationKey
 from csms.ledger.rows import FinishedCommand, OwnCommandRow, SentProfile
@@ -28,7 +29,7 @@ class CommandStatements(Statements):
             station: Station | None = self.tx.get("stations", (op.tenant_id, op.station_id))
             newest = station is not None and station.connection_epoch == op.epoch
             key = (op.tenant_id, op.command_id)
-            command = await self.tx.to_update("commands", key, self._claimable(op.epoch)) if newest else None
+            command = await self.tx.to_update("commands", key, self._claimable(op)) if newest else None
             if command is not None:
                 command.status, command.sent_at, command.epoch = "sent", self.tx.now, op.epoch
                 command.action, command.reference = op.action, op.reference
@@ -36,10 +37,14 @@ class CommandStatements(Statements):
             outcomes.append(command is not None)
         return outcomes
 
-    def _claimable(self, epoch: int) -> Callable[[Command], bool]:
+    def _claimable(self, op: ClaimCommand) -> Callable[[Command], bool]:
         return lambda command: (
-            (command.status == "queued" and command.expires_at > self.tx.now)
-            or (command.status == "sent" and command.epoch == epoch)
+            command.station_id == op.station_id
+            and _is_ordered(command, op.hearsay)
+            and (
+                (command.status == "queued" and command.expires_at > self.tx.now)
+                or (command.status == "sent" and command.epoch == op.epoch)
+            )
         )
 
     @statement
@@ -70,7 +75,7 @@ class CommandStatements(Statements):
     async def finish_commands(self, ops: Sequence[FinishCommand]) -> list[FinishedCommand | None]:
         outcomes: list[FinishedCommand | None] = []
         for op in ops:
-            command: Command | None = await self.tx.to_update("commands", (op.tenant_id, op.command_id), _is_open)
+            command: Command | None = await self.tx.to_update("commands", (op.tenant_id, op.command_id), _endable(op))
             if command is None:
                 outcomes.append(None)
                 continue
@@ -166,5 +171,13 @@ def _first(*values: Any) -> Any:
     return next((value for value in values if value is not None), None)
 
 
-def _is_open(command: Command) -> bool:
-    return command.status in ("queued", "sent", "unknown")
+def _endable(op: FinishCommand) -> Callable[[Command], bool]:
+    return lambda command: command.status in ("queued", "sent", "unknown") and _is_ordered(command, op.hearsay)
+
+
+def _is_ordered(command: Command, hearsay: Hearsay | None) -> bool:
+    return hearsay is None or (
+        json.loads(command.parameters) == json.loads(hearsay.parameters)
+        and command.command == hearsay.command
+        and (hearsay.command is not None or command.action == hearsay.action)
+    )

@@ -59,7 +59,7 @@ fn take(receiver: &Receiver) -> Vec<(u64, String)> {
 fn text(event: &OwnedEvent) -> String {
     match event {
         OwnedEvent::Pong { payload } => String::from_utf8(payload.to_vec()).unwrap(),
-        OwnedEvent::Result { message_id, .. } => format!("result {message_id}"),
+        OwnedEvent::Call { message_id, .. } => format!("call {message_id}"),
         other => panic!("{other:?}"),
     }
 }
@@ -118,9 +118,9 @@ fn who_has_left_is_not_read_and_its_number_is_free() {
 }
 
 #[test]
-fn an_answer_does_not_wait_for_company() {
+fn a_call_in_a_hurry_does_not_wait_for_company() {
     let pace = Pace { gather: Duration::from_secs(60), crowd: 1000, busy_per_second: 1.0, ..AT_ONCE };
-    let receiver = Receiver::new(pace, []).unwrap();
+    let receiver = Receiver::new(pace, CATALOGUE.named("Heartbeat")).unwrap();
     let (ours, mut theirs) = UnixStream::pair().unwrap();
     receiver.watch(ours.as_raw_fd(), open(), 1024).unwrap();
     let begun = Instant::now();
@@ -133,11 +133,9 @@ fn an_answer_does_not_wait_for_company() {
         }
     }
     let (ours, mut theirs) = UnixStream::pair().unwrap();
-    let codec = open();
-    codec.lock().unwrap().encode_call("7", "Reset", br#"{"type":"Soft"}"#).unwrap();
-    let answered = receiver.watch(ours.as_raw_fd(), codec, 1024).unwrap();
-    theirs.write_all(&frame(0x81, br#"[3,"7",{"status":"Accepted"}]"#)).unwrap();
-    assert_eq!(take(&receiver), [(answered, "result 7".into())]);
+    let hurried = receiver.watch(ours.as_raw_fd(), open(), 1024).unwrap();
+    theirs.write_all(&frame(0x81, br#"[2,"7","Heartbeat",{}]"#)).unwrap();
+    assert_eq!(take(&receiver), [(hurried, "call 7".into())]);
 }
 
 #[test]
