@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,8 +50,11 @@ class Installation:
 
 
 @contextmanager
-def installation(stations: int, credentials: Credentials = "none") -> Iterator[Installation]:
-    """PostgreSQL with its defaults (fsync on) and `stations` stations that are known by the given credentials."""
+def installation(stations: int, credentials: Credentials = "none", tokens: Iterable[str] = ()) -> Iterator[Installation]:
+    """PostgreSQL with its defaults (fsync on) and `stations` stations that are known by the given credentials.
+
+    `tokens` are entered, and no others are taken; without any all are.
+    """
     folder = Path(tempfile.mkdtemp(prefix="csms-bench-", dir="/tmp"))
     folder.chmod(0o711)  # started by root, PostgreSQL runs as another user, who must get through
     bin_dir = os.environ.get("CSMS_POSTGRES_BIN")
@@ -69,6 +72,8 @@ def installation(stations: int, credentials: Credentials = "none") -> Iterator[I
         _migrate(environment, folder / "migrate.log")
         pepper = RootSecret(secret.read_bytes()).derive(STATION_PASSWORD_PEPPER)
         asyncio.run(_enter_stations(url, stations, credentials, pepper))
+        if known := list(tokens):
+            asyncio.run(_enter_tokens(url, known))
         yield Installation(folder, url, postgres.pid, environment)
     finally:
         postgres.stop()
@@ -112,5 +117,19 @@ async def _enter_stations(url: str, stations: int, credentials: Credentials, pep
             CERTIFICATE_NAME if credentials == "certificate" else None,
         )
         await connection.execute("ANALYZE stations")
+    finally:
+        await connection.close()
+
+
+async def _enter_tokens(url: str, tokens: list[str]) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(
+            "INSERT INTO id_tokens (tenant_id, id_token, type) SELECT t.tenant_id, n, 'ISO14443'"
+            " FROM tenants t, unnest($1::text[]) n WHERE t.slug = 'default'",
+            tokens,
+        )
+        await connection.execute("UPDATE tenants SET unknown_tokens = 'refuse' WHERE slug = 'default'")
+        await connection.execute("ANALYZE id_tokens")
     finally:
         await connection.close()

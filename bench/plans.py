@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -58,6 +59,16 @@ def group_sizes(groups: list[Group], stations: int) -> list[int]:
         sizes.append(upto - before)
         before = upto
     return sizes
+
+
+def id_tokens(case: Case) -> Iterator[str]:
+    """What the connectors of all stations charge with."""
+    numbers = count(1)
+    for group, size in zip(case.fleet.groups, group_sizes(case.fleet.groups, case.fleet.stations), strict=True):
+        own = behaviour(group)
+        for station in islice(numbers, size):
+            for connector in range(1, own.connectors + 1):
+                yield f"{own.id_token}{station:06}-{connector}"
 
 
 def _groups(case: Case, process: int, target: Target) -> Iterator[dict[str, Any]]:

@@ -35,6 +35,8 @@ class System(_Table, kw_only=True):
     tls: Literal["none", "server", "mutual"] = "none"
     password: bool = False
     """Stations have passwords (Basic authentication), made by the machine."""
+    tokens: Literal["known", "unknown"] = "known"
+    """Whether the id tokens of all connectors are entered before. Otherwise they are taken all the same, and kept as unknown."""
     prices: bool = False
     """Every session has a tariff; needs the hub."""
     partners: int = 0

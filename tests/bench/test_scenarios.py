@@ -11,7 +11,7 @@ import pytest
 
 from bench import scenario
 from bench.peers import PEERS
-from bench.plans import Target, group_sizes, plans
+from bench.plans import Target, group_sizes, id_tokens, plans
 from bench.processes import BenchError
 from bench.scenario import Group
 
@@ -55,6 +55,16 @@ def test_no_two_stations_of_a_plan_are_the_same() -> None:
             assert seen.isdisjoint(numbers)
             seen |= numbers
     assert seen == set(range(1, 10_001))
+
+
+def test_every_connector_has_a_token() -> None:
+    case = scenario.load("steady-10000").cases[0]
+    case.fleet.groups = [
+        Group(name="a", changes={"connectors": 2, "id_token": "ONE"}),
+        Group(name="b", share=2.0, changes={"id_token": "TWO"}),
+    ]
+    case.fleet.stations = 3
+    assert list(id_tokens(case)) == ["ONE000001-1", "ONE000001-2", "TWO000002-1", "TWO000003-1"]
 
 
 def test_shares_add_up_to_all_stations() -> None:

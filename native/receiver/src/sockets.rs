@@ -26,10 +26,20 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 struct Watched {
-    /// None once the owner has left; held while the socket is read, so that it cannot be closed meanwhile.
-    socket: Mutex<Option<RawFd>>,
+    /// Held while the socket is read, so that it cannot be closed meanwhile.
+    turn: Mutex<Turn>,
     codec: Arc<Mutex<Connection>>,
     read_size: usize,
+}
+
+struct Turn {
+    /// None once the owner has left.
+    socket: Option<RawFd>,
+    /// What was read is not handled yet: nothing more is read.
+    handled: bool,
+    /// The kernel tells of it. It goes on to while something is handled, as mostly no more comes before the answer; when it does, the
+    /// kernel is asked to be quiet: cheaper than to ask it before and after each message.
+    told_of: bool,
 }
 
 pub struct Sockets {
@@ -69,10 +79,10 @@ impl Sockets {
     pub fn watch(&self, socket: RawFd, codec: Arc<Mutex<Connection>>, read_size: usize) -> io::Result<u64> {
         let borrowed = borrow(socket)?;
         let token = self.next_token.fetch_add(1, Ordering::Relaxed);
-        let watched = Arc::new(Watched { socket: Mutex::new(Some(socket)), codec, read_size });
+        let turn = Turn { socket: Some(socket), handled: true, told_of: true };
+        let watched = Arc::new(Watched { turn: Mutex::new(turn), codec, read_size });
         lock(&self.watched).insert(token, watched);
-        let added = epoll::add(&self.epoll, borrowed, EventData::new_u64(token), ONCE);
-        if let Err(error) = added {
+        if let Err(error) = epoll::add(&self.epoll, borrowed, EventData::new_u64(token), EventFlags::IN) {
             lock(&self.watched).remove(&token);
             return Err(error.into());
         }
@@ -80,19 +90,24 @@ impl Sockets {
     }
 
     pub fn again(&self, token: u64) {
-        if let Some(watched) = self.find(token)
-            && let Some(socket) = *lock(&watched.socket)
+        let Some(watched) = self.find(token) else { return };
+        let mut turn = lock(&watched.turn);
+        turn.handled = true;
+        if let Some(socket) = turn.socket
+            && !turn.told_of
         {
-            self.arm(socket, token);
+            turn.told_of = true;
+            // as in `leave`
+            let _gone =
+                borrow(socket).map(|socket| epoll::add(&self.epoll, socket, EventData::new_u64(token), EventFlags::IN));
         }
     }
 
     pub fn leave(&self, token: u64) {
         let Some(watched) = lock(&self.watched).remove(&token) else { return };
-        if let Some(socket) = lock(&watched.socket).take() {
-            // it is not there only if it was closed too early, and then the kernel has forgotten it
-            let _gone = borrow(socket).map(|socket| epoll::delete(&self.epoll, socket));
-        }
+        let mut turn = lock(&watched.turn);
+        self.be_quiet(&mut turn);
+        turn.socket = None;
     }
 
     /// Wait for sockets that can be read, at most until `deadline`. `tokens` gets them.
@@ -114,22 +129,35 @@ impl Sockets {
     /// Read a socket once; None when there was nothing, or its owner has left.
     pub fn read(&self, token: u64, buffer: &mut [u8]) -> Option<Arrived> {
         let watched = self.find(token)?;
-        let guard = lock(&watched.socket);
-        let socket = (*guard)?;
+        let mut turn = lock(&watched.turn);
+        if !turn.handled {
+            self.be_quiet(&mut turn);
+            return None;
+        }
+        let socket = turn.socket?;
         let room = buffer.get_mut(..watched.read_size)?;
-        match recv(borrow(socket).ok()?, &mut *room, RecvFlags::DONTWAIT) {
-            Ok((0, _)) => Some(Arrived::End),
+        let arrived = match recv(borrow(socket).ok()?, &mut *room, RecvFlags::DONTWAIT) {
+            Ok((0, _)) => Arrived::End,
             Ok((size, _)) => {
                 let mut events = Vec::new();
                 let data = room.get(..size)?;
                 lock(&watched.codec).receive(data, &mut |event| events.push(OwnedEvent::from(&event)));
-                Some(Arrived::Events(events))
+                Arrived::Events(events)
             }
-            Err(Errno::AGAIN | Errno::INTR) => {
-                self.arm(socket, token);
-                None
-            }
-            Err(_) => Some(Arrived::End),
+            Err(Errno::AGAIN | Errno::INTR) => return None,
+            Err(_) => Arrived::End,
+        };
+        turn.handled = false;
+        Some(arrived)
+    }
+
+    fn be_quiet(&self, turn: &mut Turn) {
+        if let Some(socket) = turn.socket
+            && turn.told_of
+        {
+            turn.told_of = false;
+            // it is not there only if it was closed too early, and then the kernel has forgotten it
+            let _gone = borrow(socket).map(|socket| epoll::delete(&self.epoll, socket));
         }
     }
 
@@ -141,11 +169,4 @@ impl Sockets {
     fn find(&self, token: u64) -> Option<Arc<Watched>> {
         lock(&self.watched).get(&token).map(Arc::clone)
     }
-
-    fn arm(&self, socket: RawFd, token: u64) {
-        // as in `leave`
-        let _gone = borrow(socket).map(|socket| epoll::modify(&self.epoll, socket, EventData::new_u64(token), ONCE));
-    }
 }
-
-const ONCE: EventFlags = EventFlags::IN.union(EventFlags::ONESHOT);
