@@ -216,7 +216,7 @@ class Settings:
         60, _integer(1, 3600), "Seconds between two looks at what a running session costs, and what its station is told of it"
     )
     ledger_linger_ms: int = _setting(
-        20, _integer(0, 1000), "Milliseconds that a busy ledger waits for more messages to commit together; 0: never"
+        25, _integer(0, 1000), "Milliseconds that a busy ledger waits for more messages to commit together; 0: never"
     )
     ledger_batch: int = _setting(400, _integer(1, 1_000), "Most messages in one commit")
     ledger_queue: int = _setting(20_000, _integer(1, 1_000_000), "Most messages that wait for a commit; beyond it reading stops")
