@@ -75,7 +75,10 @@ class PostgresLedgerStore:
 
     async def look(self, work: Callable[[LedgerTransaction], Awaitable[T]], *, timeout: float) -> T:
         async def read(connection: Connection) -> T:
-            return await work(PostgresLedgerTransaction(connection, self._shapes))
+            transaction = PostgresLedgerTransaction(connection, self._shapes)
+            result = await work(transaction)
+            await transaction.later.write()
+            return result
 
         return await self._database.look(read, timeout=timeout)
 

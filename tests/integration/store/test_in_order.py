@@ -121,16 +121,17 @@ async def test_a_write_that_fails_takes_with_it_what_it_went_along_with(on_table
 
 @pytest.fixture
 async def events(database: str) -> Any:
-    """Write an event in a transaction of the ledger; gives what the database has afterwards."""
+    """Write an event in a transaction of the ledger, or alone; gives what the database has afterwards."""
 
-    async def write(after: Callable[[], None]) -> int:
+    async def write(after: Callable[[], None], *, alone: bool = False) -> int:
         async def work(tx: LedgerTransaction) -> None:
             await tx.insert_outbox([OutboxRow(1, "station.online", 1, None, SystemClock().now(), b"{}")])
             after()
 
         async with open_store(database) as store:
+            ledger = PostgresLedgerStore(store.gateway)
             try:
-                await PostgresLedgerStore(store.gateway).transact(work, timeout=10)
+                await (ledger.look(work, timeout=10) if alone else ledger.transact(work, timeout=10))
             except ZeroDivisionError:
                 pass
             return await _count(store)
@@ -141,6 +142,7 @@ async def events(database: str) -> Any:
 async def test_what_waits_at_the_end_is_committed_and_after_a_fault_it_is_not(events: Any) -> None:
     assert await events(lambda: None) == 1
     assert await events(lambda: 1 / 0) == 1
+    assert await events(lambda: None, alone=True) == 2
 
 
 async def _count(store: Store) -> int:
