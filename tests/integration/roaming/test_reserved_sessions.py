@@ -142,7 +142,8 @@ async def test_the_session_of_a_reservation_and_its_cdr_have_its_id(roaming: Roa
     await desk.statuses((told_as, "COMPLETED"))
     cdr = read(cdrs.CDR, (await roaming.published("cdrs"))[0]["document"])
     assert (cdr.remarks, cdr.value.session_id, cdr.value.total_energy) == ((), told_as, 4)
-    # gone through once more it is the same: nothing else is told
+    # gone through once more it is the same: nothing else is told, once it has been told what the record says
+    await roaming.settled()
     before = await roaming.objects("sessions")
     await roaming.settled()
     await roaming.boss.post("/api/v1/ocpi/publications", {})
