@@ -148,7 +148,8 @@ async def test_garbage_from_the_csms_is_counted_and_survived() -> None:
         return False
 
     csms = Csms(add_garbage)
-    report = await _run(csms)
+    # long enough for a machine that stands still for a while in between
+    report = await _run(csms, duration=5)
     assert report.complete
     assert report.counters.station_failures == 0
     assert ["u", "NotImplemented"] in [answer[1:3] for answer in csms.answers]
