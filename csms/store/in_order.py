@@ -51,7 +51,7 @@ class InOrder:
     async def fetch_along(self, ctes: str, query: str, parameters: list[list[Any]]) -> list[asyncpg.Record]:
         """`WITH ctes query`, along with what waits, none of which it sees."""
         waiting, self._waiting = self._waiting, []
-        text = _compose(f"{ctes}, ", query, len(parameters), waiting) if waiting else f"WITH {ctes} {query}"
+        text = _compose(ctes, query, len(parameters), waiting)
         return await self._connection.fetch(text, *parameters, *(column for write in waiting for column in write.parameters))
 
     async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
@@ -75,10 +75,10 @@ def _compose(ctes: str, query: str, parameters: int, writes: list[Write]) -> str
     key = (ctes, query, parameters, tuple([write.name for write in writes]))
     text = _texts.get(key)
     if text is None:
-        parts = []
+        parts = [ctes] if ctes else []
         first = parameters + 1
         for number, write in enumerate(writes):
             parts.append(f"write_{number} AS ({write.text(first)})")
             first += len(write.parameters)
-        text = _texts[key] = f"WITH {ctes}{', '.join(parts)} {query}"
+        text = _texts[key] = f"WITH {', '.join(parts)} {query}"
     return text

@@ -170,3 +170,47 @@ impl Sockets {
         lock(&self.watched).get(&token).map(Arc::clone)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ocpp_codec::{Catalogue, Limits};
+    use std::io::Write;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+    use std::time::Duration;
+
+    fn codec() -> Arc<Mutex<Connection>> {
+        let tables = include_bytes!("../../codec/tests/machine/tables.json");
+        let catalogue = Arc::new(Catalogue::new(tables).unwrap());
+        Arc::new(Mutex::new(Connection::new(catalogue, Arc::new(Limits::default()))))
+    }
+
+    fn told_of(sockets: &Sockets) -> Vec<u64> {
+        let mut tokens = Vec::new();
+        sockets.wait(Some(Instant::now() + Duration::from_millis(50)), &mut tokens).unwrap();
+        tokens
+    }
+
+    #[test]
+    fn the_kernel_is_quiet_about_who_goes_on_before_he_is_answered() {
+        let sockets = Sockets::new().unwrap();
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let token = sockets.watch(ours.as_raw_fd(), codec(), 1024).unwrap();
+        let mut buffer = [0; 1024];
+        theirs.write_all(b"G").unwrap();
+        assert_eq!(told_of(&sockets), [token]);
+        assert!(sockets.read(token, &mut buffer).is_some());
+        assert!(told_of(&sockets).is_empty());
+        theirs.write_all(b"E").unwrap();
+        assert_eq!(told_of(&sockets), [token]);
+        assert!(sockets.read(token, &mut buffer).is_none(), "the first is being handled");
+        assert!(told_of(&sockets).is_empty(), "or the thread would go round and round");
+        sockets.again(token);
+        assert_eq!(told_of(&sockets), [token]);
+        assert!(sockets.read(token, &mut buffer).is_some());
+        sockets.leave(token);
+        theirs.write_all(b"T").unwrap();
+        assert!(told_of(&sockets).is_empty());
+    }
+}
