@@ -223,8 +223,9 @@ def partners(place: Installation, count: int, hub_port: int) -> Iterator[Partner
 async def _changes(connection: Any) -> dict[str, list[float]]:
     """When each EVSE's status in OCPI's terms changed, by the commits of what its station told."""
     rows = await connection.fetch(
-        "SELECT e.evse_uid, o.recorded_at, o.data ->> 'status' AS status FROM outbox o JOIN evses e USING (tenant_id, station_id) "
-        "WHERE o.type = 'station.status' AND (o.data ->> 'evse_id')::integer = 1 ORDER BY o.recorded_at"
+        "SELECT e.evse_uid, o.recorded_at, o.data::json ->> 'status' AS status "
+        "FROM outbox o JOIN evses e USING (tenant_id, station_id) "
+        "WHERE o.type = 'station.status' AND (o.data::json ->> 'evse_id')::integer = 1 ORDER BY o.recorded_at"
     )
     changes: dict[str, list[float]] = defaultdict(list)
     present: dict[UUID, str] = {}

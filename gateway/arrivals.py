@@ -19,8 +19,9 @@ from gateway import _native
 if TYPE_CHECKING:
     from gateway._native import _Event
 
-HANDED_PER_TURN: Final = 8
-"""Sockets whose messages are handled before other tasks have their turn, and messages that somebody waits for go first again."""
+HANDED_PER_TURN: Final = 32
+"""Sockets whose messages are handled before other tasks have their turn, and messages that somebody waits for go first again: about
+a millisecond. A turn costs as much as half a message."""
 CROWD: Final = 256
 """So many wait no longer."""
 BUSY_RATE: Final = 50.0

@@ -317,13 +317,18 @@ def contained(connection: Connection, act: Callable[[], None]) -> None:
     """
     try:
         act()
-    except BaseException as error:
-        passing, ours = split_exits(error)
-        if ours is not None:
-            log.error("gateway.connection_failed", identity=connection.identity, exc_info=ours)
-            connection.abort(CloseReason.INTERNAL_ERROR)
-        if passing is not None:
-            raise passing from None
+    except BaseException as error:  # noqa: BLE001 - the boundary of one connection; exits go on from there
+        contain(connection, error)
+
+
+def contain(connection: Connection, error: BaseException) -> None:
+    """End the connection with which this was raised; exits go on."""
+    passing, ours = split_exits(error)
+    if ours is not None:
+        log.error("gateway.connection_failed", identity=connection.identity, exc_info=ours)
+        connection.abort(CloseReason.INTERNAL_ERROR)
+    if passing is not None:
+        raise passing from None
 
 
 async def linger(wire: Wire) -> None:

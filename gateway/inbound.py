@@ -28,7 +28,7 @@ from csms.domain.operations import (
 )
 from csms.domain.times import deviations
 from gateway import metrics
-from gateway.connection import Connection, contained
+from gateway.connection import Connection, contain
 from gateway.effects import Commit, HangUp, Hold, Reply
 from gateway.external_authorization import ABOUT_TOKENS, ExternalAuthorization
 from gateway.quota import TokenBucket
@@ -92,11 +92,18 @@ class InboundCall:
     def committed(self, outcome: object) -> None:
         """Called by the ledger, whose other callers must not notice what goes wrong here."""
         origin = self.origin
-        contained(origin, partial(origin.inbound.committed, self, outcome))
+        try:
+            origin.inbound.committed(self, outcome)
+        except BaseException as error:  # noqa: BLE001 - the boundary of one connection; exits go on from there
+            contain(origin, error)
 
     def quarantined(self, outcome: object) -> None:
+        """As `committed`."""
         origin = self.origin
-        contained(origin, partial(origin.inbound.quarantined, self, outcome))
+        try:
+            origin.inbound.quarantined(self, outcome)
+        except BaseException as error:  # noqa: BLE001 - the boundary of one connection; exits go on from there
+            contain(origin, error)
 
 
 class InboundCalls:
@@ -335,8 +342,7 @@ class InboundCalls:
         skew = origin.skew
         if skew is None:
             skew = origin.skew = ClockSkew()
-        skew.note(told, self._now(), as_it_happens=as_it_happens)
-        seconds = skew.seconds
+        seconds = skew.note(told, self._now(), as_it_happens=as_it_happens)
         if seconds is None:
             return
         if isinstance(operation, StartTransaction | StopTransaction | RecordTransactionEvent):

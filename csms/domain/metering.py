@@ -61,5 +61,6 @@ class Reading(msgspec.Struct, gc=False):
         """The Energy.Active.Import.Register of the whole outlet in Wh, if this reading has one."""
         for channel, value in zip(self.shape, self.values, strict=True):
             if value and channel.is_import_register and channel.unit in ("Wh", "kWh"):
-                return Decimal(value).scaleb(channel.multiplier + (3 if channel.unit == "kWh" else 0))
+                exponent = channel.multiplier + (3 if channel.unit == "kWh" else 0)
+                return Decimal(value).scaleb(exponent) if exponent else Decimal(value)
         return None

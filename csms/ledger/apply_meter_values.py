@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from csms.domain.metering import Reading
 from csms.domain.operations import Orphaned, RecordMeterValues
 from csms.ledger.context import BatchContext
 from csms.ledger.orphans import keep_orphan, match_unanswered
@@ -15,21 +16,21 @@ from csms.ledger.rows import MeterUpdate, SampleRow, StationSampleRow
 
 
 async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[RecordMeterValues]) -> list[Orphaned | None]:
-    named = {
-        (op.tenant_id, op.station_id, op.transaction_ref): op for op in ops if op.transaction_ref is not None and op.connector_id
+    sessions = [_known_session(context, op) for op in ops]
+    unknown = {
+        (op.tenant_id, op.station_id, op.transaction_ref): op
+        for op, session_id in zip(ops, sessions, strict=True)
+        if session_id is None and op.transaction_ref is not None and op.connector_id
     }
-    ids = context.known_sessions.find(named)
-    if unknown := named.keys() - ids.keys():
-        looked_up = await tx.session_ids(unknown)
-        context.looked_up_sessions |= looked_up
-        ids |= looked_up
-    lost = {key: op for key, op in named.items() if key not in ids}
-    if lost:
-        ids |= await _resolve_lost(tx, context, lost)
+    if unknown:
+        ids = await _look_up(tx, context, unknown)
+        sessions = [
+            session_id or ids.get((op.tenant_id, op.station_id, op.transaction_ref or ""))
+            for op, session_id in zip(ops, sessions, strict=True)
+        ]
     outcomes: list[Orphaned | None] = []
     replayed: set[tuple[int, UUID]] = set()
-    for op in ops:
-        session_id = None if op.transaction_ref is None else ids.get((op.tenant_id, op.station_id, op.transaction_ref))
+    for op, session_id in zip(ops, sessions, strict=True):
         orphaned = op.replayed and session_id is None and op.transaction_ref is not None
         outcomes.append(Orphaned() if orphaned else None)
         if orphaned:
@@ -47,25 +48,44 @@ async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Rec
     return outcomes
 
 
+def _known_session(context: BatchContext, op: RecordMeterValues) -> UUID | None:
+    if op.transaction_ref is None or not op.connector_id:
+        return None
+    return context.known_sessions.find_one((op.tenant_id, op.station_id), op.transaction_ref)
+
+
+async def _look_up(tx: LedgerTransaction, context: BatchContext, unknown: dict[RefKey, RecordMeterValues]) -> dict[RefKey, UUID]:
+    looked_up = await tx.session_ids(unknown)
+    context.looked_up_sessions |= looked_up
+    lost = {key: op for key, op in unknown.items() if key not in looked_up}
+    return looked_up | await _resolve_lost(tx, context, lost) if lost else looked_up
+
+
 def _add_to_session(context: BatchContext, op: RecordMeterValues, session_id: UUID) -> None:
-    context.samples.extend(SampleRow(op.tenant_id, session_id, reading) for reading in op.readings)
-    wh, ts = _last_register(op) or (None, op.readings[0].ts if op.readings else None)
+    if not op.readings:
+        return
+    newest, wh = _last_register(op.readings)
     event = b'{"transaction_id":"%s","evse_id":%d,"connector_id":%d,"meter_values":%s}' % (
         (op.transaction_ref or "").encode(),
         op.evse_id,
         op.connector_id,
         op.payload,
     )
-    context.meter_updates.append(MeterUpdate(op.tenant_id, session_id, op.station_id, wh, ts, event))
+    update = MeterUpdate(op.station_id, wh, event)
+    context.samples.extend(
+        [SampleRow(op.tenant_id, session_id, reading, update if reading is newest else None) for reading in op.readings]
+    )
 
 
-def _last_register(op: RecordMeterValues) -> tuple[Decimal, datetime] | None:
-    last = None
-    for reading in op.readings:
+def _last_register(readings: Sequence[Reading]) -> tuple[Reading, Decimal | None]:
+    """The reading with the newest register; the first one, if none has a register."""
+    newest: tuple[Reading, Decimal | None] = (readings[0], None)
+    last: datetime | None = None
+    for reading in readings:
         wh = reading.import_register_wh()
-        if wh is not None and reading.ts is not None and (last is None or reading.ts >= last[1]):
-            last = (wh, reading.ts)
-    return last
+        if wh is not None and reading.ts is not None and (last is None or reading.ts >= last):
+            newest, last = (reading, wh), reading.ts
+    return newest
 
 
 async def _resolve_lost(tx: LedgerTransaction, context: BatchContext, lost: dict[RefKey, RecordMeterValues]) -> dict[RefKey, UUID]:

@@ -23,7 +23,6 @@ from csms.ledger.port import LedgerTransaction, RefKey, SessionKey, StationKey
 from csms.ledger.refusals import Refusal, Refusals
 from csms.ledger.rows import (
     EventRow,
-    MeterUpdate,
     OutboxRow,
     OwnCommandRow,
     QuarantineRow,
@@ -77,7 +76,6 @@ class BatchContext:
         """What others may know once this commit has succeeded."""
         self.events: list[EventRow] = []
         self.samples: list[SampleRow] = []
-        self.meter_updates: list[MeterUpdate] = []
         self.station_samples: list[StationSampleRow] = []
         self.station_events: list[StationEventRow] = []
         self.quarantine: list[QuarantineRow] = []
@@ -168,7 +166,7 @@ class BatchContext:
             await tx.insert_events(self.events)
         await self._tell(tx)
         if self.samples:
-            unmoved = await tx.insert_samples(self.samples, self.meter_updates)
+            unmoved = await tx.insert_samples(self.samples)
             if unmoved:
                 await self._move_closed(tx, unmoved)
                 await self._write_corrections(tx)
@@ -179,9 +177,9 @@ class BatchContext:
         if events:
             await tx.insert_outbox(events)
 
-    async def _move_closed(self, tx: LedgerTransaction, updates: list[MeterUpdate]) -> None:
+    async def _move_closed(self, tx: LedgerTransaction, rows: list[SampleRow]) -> None:
         """Readings of OCPP 1.6 sessions that were closed without a stop: they tell more of the energy than was known then."""
-        registers = {(update.tenant_id, update.session_id): (update.wh, update.ts) for update in updates}
+        registers = {(row.tenant_id, row.session_id): (row.update.wh, row.reading.ts) for row in rows if row.update is not None}
         changed = []
         for key, session in (await tx.sessions_by_id(registers)).items():
             wh, ts = registers[key]

@@ -70,6 +70,7 @@ COMMIT_TIMEOUTS_S: Final = (15.0, 30.0, 60.0)
 whose host is gone without a word never answers; the last is long because one that is merely slow must get on."""
 DEGRADED_AFTER_S: Final = 2.0
 _NEW_SESSIONS: Final = frozenset({DisconnectStation, StartTransaction, StopTransaction})
+_OF_MANY_STATIONS: Final = frozenset({SeeStations, ReconcileSessions})
 _RATE_WINDOW_S: Final = 0.25
 _BACK_OFF_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0)
 
@@ -467,7 +468,7 @@ def _began_anew(operations: Sequence[Operation], outcomes: Sequence[Any]) -> lis
 
 
 def _lane(operation: Operation) -> Lane:
-    if isinstance(operation, SeeStations | ReconcileSessions):
+    if type(operation) in _OF_MANY_STATIONS:
         return (0, 0)
     if isinstance(operation, ConnectStation):
         return (operation.tenant_id, operation.identity.lower())

@@ -34,7 +34,6 @@ from csms.ledger.rows import (
     FinishedCommand,
     GoneStation,
     Kept,
-    MeterUpdate,
     OpenSession,
     OutboxRow,
     OwnCommandRow,
@@ -159,8 +158,9 @@ class LedgerTransaction(Protocol):
     async def insert_events(self, rows: Sequence[EventRow]) -> None: ...
 
     # readings
-    async def insert_samples(self, rows: Sequence[SampleRow], updates: Sequence[MeterUpdate]) -> list[MeterUpdate]:
-        """Store readings that are not there yet; move the registers of `updates` on and publish those that brought something.
+    async def insert_samples(self, rows: Sequence[SampleRow]) -> list[SampleRow]:
+        """Store readings that are not there yet; with those that brought something move the registers of active sessions on, and
+        publish them. There is at most one update for a session.
 
         Gives those with a register that brought something and moved nothing: their session has ended, or knows a later one.
         """

@@ -108,12 +108,22 @@ class CorrectionRow(msgspec.Struct):
     changes: bytes
 
 
+class MeterUpdate(msgspec.Struct, gc=False):
+    """What a MeterValues message of OCPP 1.6 is beside its readings: its register, and the data of the outbox event (JSON)."""
+
+    station_id: int
+    wh: Decimal | None
+    event: bytes
+
+
 class SampleRow(msgspec.Struct, gc=False):
-    """A reading of a session."""
+    """A reading of a session. One of the readings of a MeterValues message of OCPP 1.6 has its `update`: that of the register,
+    whose time is that of the event."""
 
     tenant_id: int
     session_id: UUID
     reading: Reading
+    update: MeterUpdate | None = None
 
 
 class StationSampleRow(msgspec.Struct, gc=False):
@@ -123,17 +133,6 @@ class StationSampleRow(msgspec.Struct, gc=False):
     station_id: int
     evse_id: int
     reading: Reading
-
-
-class MeterUpdate(msgspec.Struct, gc=False):
-    """The register of an active OCPP 1.6 session moved on. `event` is the data of the outbox event (JSON)."""
-
-    tenant_id: int
-    session_id: UUID
-    station_id: int
-    wh: Decimal | None
-    ts: datetime | None
-    event: bytes
 
 
 class OutboxRow(msgspec.Struct, gc=False):

@@ -132,5 +132,5 @@ class NoticeStatements:
 def _insert_outbox(first: int) -> str:
     return (
         "INSERT INTO outbox (tenant_id, type, station_id, session_id, occurred_at, data) "
-        f"SELECT n.tenant_id, n.type, n.station_id, n.session_id, n.occurred_at, n.data::json FROM {_OUTBOX.source('n', first)}"
+        f"SELECT n.tenant_id, n.type, n.station_id, n.session_id, n.occurred_at, n.data FROM {_OUTBOX.source('n', first)}"
     )

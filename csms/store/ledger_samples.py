@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from csms.domain.metering import Channel, Reading
-from csms.ledger.rows import MeterUpdate, SampleRow, StationSampleRow
+from csms.ledger.rows import SampleRow, StationSampleRow
 from csms.store.in_order import InOrder
 from csms.store.pool import Connection
 from csms.store.unnest import RowType, array_literal
@@ -29,42 +29,56 @@ _READING_COLUMNS: Final = (
     ("numbers", "text"),
     ("texts", "text"),
 )
-_SAMPLE: Final = RowType((("tenant_id", "int4"), ("session_id", "uuid"), *_READING_COLUMNS))
-_STATION_SAMPLE: Final = RowType((("tenant_id", "int4"), ("station_id", "int8"), ("evse_id", "int4"), *_READING_COLUMNS))
-_UPDATE: Final = RowType(
-    (
-        ("tenant_id", "int4"),
-        ("session_id", "uuid"),
-        ("station_id", "int8"),
-        ("wh", "numeric"),
-        ("ts", "timestamptz"),
-        ("event", "text"),
-    )
+_SAMPLE_COLUMNS: Final = (
+    ("tenant_id", "int4"),
+    ("session_id", "uuid"),
+    ("station_id", "int8"),
+    ("wh", "text"),
+    ("event", "text"),
+    ("ts", "timestamptz"),
+    ("context", "int2"),
+    ("shape_id", "int4"),
+    ("numbers", "text"),
 )
+_RARE_COLUMNS: Final = (("ts_text", "text"), ("shape", "text"), ("texts", "text"))
+_SAMPLE: Final = RowType((*_SAMPLE_COLUMNS, *_RARE_COLUMNS))
+_ORDINARY_SAMPLE: Final = RowType(_SAMPLE_COLUMNS)
+"""Of a reading whose shape is interned, and whose time and values are a time and numbers. Each column costs both ends of the
+connection as much as the values in it."""
+_STATION_SAMPLE: Final = RowType((("tenant_id", "int4"), ("station_id", "int8"), ("evse_id", "int4"), *_READING_COLUMNS))
 _SHAPE: Final = RowType((("tenant_id", "int4"), ("shape", "text")))
 
 _TEXTS: Final = "CASE WHEN n.texts IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(n.texts::jsonb)) END"
 
-_STORE_AND_MOVE: Final = (
-    # A repeated message brings nothing new: it moves no register and publishes no event.
-    'fresh AS (INSERT INTO samples (tenant_id, session_id, ts, ts_text, context, shape_id, shape, "values", texts) '
-    f"SELECT n.tenant_id, n.session_id, n.ts, n.ts_text, n.context, n.shape_id, n.shape, n.numbers::numeric[], {_TEXTS} "
-    f"FROM {_SAMPLE.source('n')} WHERE NOT EXISTS (SELECT FROM samples s WHERE s.tenant_id = n.tenant_id "
-    "AND s.session_id = n.session_id AND s.ts = n.ts AND s.context = n.context "
-    "AND s.shape_id IS NOT DISTINCT FROM n.shape_id AND s.shape IS NOT DISTINCT FROM n.shape "
-    'AND s."values" = n.numbers::numeric[]) RETURNING session_id), '
-    f"news AS (SELECT * FROM {_UPDATE.source('u', len(_SAMPLE.columns) + 1)} "
-    "WHERE u.session_id IN (SELECT session_id FROM fresh)), "
-    "moved AS (UPDATE sessions x SET last_meter_wh = news.wh, last_meter_time = news.ts, "
-    "energy_wh = news.wh - x.start_meter_wh, updated_at = now() FROM news "
-    # the empty text keeps the planner from walking all active sessions by their partial index
-    "WHERE x.tenant_id = news.tenant_id AND x.session_id = news.session_id AND x.station_id = news.station_id "
-    "AND x.status || '' = 'active' "
-    # a clock that once ran ahead must not hold the register for ever
-    "AND news.wh IS NOT NULL AND (x.last_meter_time IS NULL OR least(x.last_meter_time, x.updated_at) <= news.ts) "
-    "RETURNING x.session_id), "
-    "told AS (INSERT INTO outbox (tenant_id, type, station_id, session_id, occurred_at, data) "
-    "SELECT n.tenant_id, 'session.meter_values', n.station_id, n.session_id, n.ts, n.event::json FROM news n)"
+
+def _store_and_move(source: str) -> str:
+    return (
+        f"n AS (SELECT * FROM {source}), "
+        # A repeated message brings nothing new: it moves no register and publishes no event.
+        'fresh AS (INSERT INTO samples (tenant_id, session_id, ts, ts_text, context, shape_id, shape, "values", texts) '
+        f"SELECT n.tenant_id, n.session_id, n.ts, n.ts_text, n.context, n.shape_id, n.shape, n.numbers::numeric[], {_TEXTS} "
+        "FROM n WHERE NOT EXISTS (SELECT FROM samples s WHERE s.tenant_id = n.tenant_id "
+        "AND s.session_id = n.session_id AND s.ts = n.ts AND s.context = n.context "
+        "AND s.shape_id IS NOT DISTINCT FROM n.shape_id AND s.shape IS NOT DISTINCT FROM n.shape "
+        'AND s."values" = n.numbers::numeric[]) RETURNING session_id), '
+        "news AS (SELECT n.tenant_id, n.session_id, n.station_id, n.ts, n.wh::numeric AS wh, n.event FROM n "
+        "WHERE n.event IS NOT NULL AND n.session_id IN (SELECT session_id FROM fresh)), "
+        "moved AS (UPDATE sessions x SET last_meter_wh = news.wh, last_meter_time = news.ts, "
+        "energy_wh = news.wh - x.start_meter_wh, updated_at = now() FROM news "
+        # the empty text keeps the planner from walking all active sessions by their partial index
+        "WHERE x.tenant_id = news.tenant_id AND x.session_id = news.session_id AND x.station_id = news.station_id "
+        "AND x.status || '' = 'active' "
+        # a clock that once ran ahead must not hold the register for ever
+        "AND news.wh IS NOT NULL AND (x.last_meter_time IS NULL OR least(x.last_meter_time, x.updated_at) <= news.ts) "
+        "RETURNING x.session_id), "
+        "told AS (INSERT INTO outbox (tenant_id, type, station_id, session_id, occurred_at, data) "
+        "SELECT n.tenant_id, 'session.meter_values', n.station_id, n.session_id, n.ts, n.event FROM news n)"
+    )
+
+
+_STORE_AND_MOVE: Final = _store_and_move(_SAMPLE.source("s"))
+_STORE_AND_MOVE_ORDINARY: Final = _store_and_move(
+    f"(SELECT *, {', '.join(f'NULL::{kind} AS {name}' for name, kind in _RARE_COLUMNS)} FROM {_ORDINARY_SAMPLE.source('o')}) s"
 )
 _UNMOVED: Final = (
     "SELECT session_id FROM news WHERE wh IS NOT NULL AND ts IS NOT NULL AND session_id NOT IN (SELECT session_id FROM moved)"
@@ -96,12 +110,22 @@ class SampleStatements:
     learnt: dict[tuple[int, Shape], int]
     """What this transaction interned: it may still be rolled back, so nobody else sees it before the commit."""
 
-    async def insert_samples(self, rows: Sequence[SampleRow], updates: Sequence[MeterUpdate]) -> list[MeterUpdate]:
+    async def insert_samples(self, rows: Sequence[SampleRow]) -> list[SampleRow]:
         await self._intern([(row.tenant_id, row.reading.shape) for row in rows])
-        samples = _SAMPLE.parameters((row.tenant_id, row.session_id, *self._columns(row.tenant_id, row.reading)) for row in rows)
-        moves = _UPDATE.parameters((u.tenant_id, u.session_id, u.station_id, u.wh, u.ts, u.event.decode()) for u in updates)
-        left = {row[0] for row in await self.later.fetch_along(_STORE_AND_MOVE, _UNMOVED, samples + moves)}
-        return [update for update in updates if update.session_id in left]
+        columns = _SAMPLE.parameters(map(self._sample, rows))
+        statement, common = _STORE_AND_MOVE, len(_SAMPLE_COLUMNS)
+        if all(column.count(None) == len(rows) for column in columns[common:]):
+            statement, columns = _STORE_AND_MOVE_ORDINARY, columns[:common]
+        left = {row[0] for row in await self.later.fetch_along(statement, _UNMOVED, columns)}
+        return [row for row in rows if row.update is not None and row.session_id in left] if left else []
+
+    def _sample(self, row: SampleRow) -> tuple[Any, ...]:
+        ts, ts_text, context, shape_id, shape, numbers, texts = self._columns(row.tenant_id, row.reading)
+        update = row.update
+        told: tuple[int | None, str | None, str | None] = (None, None, None)
+        if update is not None:
+            told = (update.station_id, None if update.wh is None else str(update.wh), update.event.decode())
+        return (row.tenant_id, row.session_id, *told, ts, context, shape_id, numbers, ts_text, shape, texts)
 
     async def insert_station_samples(self, rows: Sequence[StationSampleRow]) -> None:
         await self._intern([(row.tenant_id, row.reading.shape) for row in rows])

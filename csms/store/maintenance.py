@@ -241,8 +241,7 @@ async def _prune(conn: Connection) -> bool:
 async def prune_outbox(conn: Connection, days: int) -> int:
     """Delete the oldest events past their time, at most one chunk (each in a short transaction); gives their number.
 
-    What a sink has not taken yet stays for `OUTBOX_PATIENCE` times as long. The search begins where the readers begin: the brin
-    index on the time of recording finds everything in a table whose space is used again and again.
+    What a sink has not taken yet stays for `OUTBOX_PATIENCE` times as long. The search begins where the readers begin.
     """
     done = await conn.fetchval(
         "WITH oldest AS (SELECT ctid, xid, id, recorded_at FROM outbox ORDER BY xid, id LIMIT $2), "

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from csms.store.pool import Connection, Database
-from csms.store.queries.events import Event, EventPosition
+from csms.store.queries.events import EVENT_ID, Event, EventPosition
 
 _LAST_ID: Final = 2**63 - 1
 START: Final = EventPosition(0, 0)
@@ -116,7 +116,7 @@ class OutboxStore:
         )
         query = (
             "SELECT h.horizon, e.* FROM (SELECT outbox_horizon()::text::bigint AS horizon) h LEFT JOIN LATERAL ("
-            "SELECT o.xid::text::bigint AS position, o.id, o.event_id, o.type, o.version, "
+            f"SELECT o.xid::text::bigint AS position, o.id, {EVENT_ID}, o.type, o.version, "
             # no joins: planned more quickly, and a station at a time whatever the planner expects
             "(SELECT t.slug FROM tenants t WHERE t.tenant_id = o.tenant_id) AS slug, "
             "(SELECT s.identity FROM stations s WHERE s.tenant_id = o.tenant_id AND s.station_id = o.station_id) AS identity, "

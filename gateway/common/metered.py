@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -13,10 +13,24 @@ from gateway import _native
 from gateway.common.readings import Group, reading
 
 MeterValue = TypeVar("MeterValue")
+MeterValue_co = TypeVar("MeterValue_co", covariant=True)
+
+
+class MeteredRequest(Protocol[MeterValue_co]):
+    """A request that may measure something."""
+
+    @property
+    def meter_value(self) -> Sequence[MeterValue_co] | None: ...
+
+
+Request = TypeVar("Request", bound=MeteredRequest[Any])
 
 Layout = tuple[Group, ...]
 ReadMeterValues = Callable[[Sequence[MeterValue], bytes, list[Layout]], tuple[list[Reading], bool]]
 """(meterValue, the payload, the layouts found so far) to readings, and whether one of the times is suspect."""
+
+_NAME: Final = b'"meterValue"'
+_NONE: Final = b',"meterValue":[]}'
 
 _members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _text: Final = msgspec.json.Encoder().encode
@@ -38,19 +52,24 @@ class MeteredPayloads(Generic[MeterValue]):
         self._read = read
         self._ordinary = _native.MeterReader()
 
-    def take(self, meter_values: Sequence[MeterValue], payload: bytes) -> Metered:
-        """`meter_values` are those of `payload`, whose schema was checked."""
-        ordinary = self._ordinary.read(payload)
+    def take(self, decode: Callable[[bytes], Request], payload: bytes) -> tuple[Request, Metered]:
+        """The request and what it measures, of a payload whose schema was checked. An ordinary request comes without its
+        meterValue, which is most of it and was read already. Raises msgspec.DecodeError."""
+        ordinary = self._ordinary.read(payload) if _NAME in payload else None
         if ordinary is None:
-            return self._take_all(meter_values, payload)
+            request = decode(payload)
+            if request.meter_value is None:
+                return request, Metered([], False, b"", payload)
+            return request, self._take_all(request.meter_value, payload)
         found, text, rest = ordinary
+        request = decode(rest[:-1] + _NONE)
         readings: list[Reading] = []
         suspect = False
         for timestamp, layout, values in found:
             time = parse_station_time(timestamp)
             suspect = suspect or time.suspect
             readings.extend([reading(time, group, values, None) for group in layout])
-        return Metered(readings, suspect, text, rest)
+        return request, Metered(readings, suspect, text, rest)
 
     def _take_all(self, meter_values: Sequence[MeterValue], payload: bytes) -> Metered:
         layouts: list[Layout] = []

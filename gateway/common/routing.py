@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -11,12 +12,14 @@ import msgspec
 
 from csms.domain.commands import AnyCommand, Command
 from csms.domain.operations import RecordStreamValues
+from gateway.common.metered import Metered, MeteredPayloads, MeteredRequest
 from gateway.effects import Effect, Refuse
 from gateway.versions import StationContext, UnsupportedCommand, Verdict
 from schemas.structs import ClosedObject
 from schemas.wire import encode
 
 Request = TypeVar("Request", bound=ClosedObject)
+MeasuringRequest = TypeVar("MeasuringRequest", bound=MeteredRequest[Any])
 
 Call = tuple[str, ClosedObject]
 """The action and the request object of a CALL to a station."""
@@ -31,6 +34,24 @@ class Route(Generic[Request]):
     action: str
     request: type[Request]
     handle: Callable[[StationContext, Request, bytes], Effect]
+
+    def reader(self) -> Callable[[bytes], Request]:
+        """What the handler gets is read by this. Raises msgspec.DecodeError."""
+        return msgspec.json.Decoder(self.request).decode
+
+
+@dataclass(frozen=True, slots=True)
+class MeteredRoute(Generic[MeasuringRequest]):
+    """An action that may measure something: its handler gets the request with what it measures."""
+
+    action: str
+    request: type[MeasuringRequest]
+    payloads: MeteredPayloads[Any]
+    handle: Callable[[StationContext, tuple[MeasuringRequest, Metered], bytes], Effect]
+
+    def reader(self) -> Callable[[bytes], tuple[MeasuringRequest, Metered]]:
+        """As that of a `Route`."""
+        return partial(self.payloads.take, msgspec.json.Decoder(self.request).decode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +72,7 @@ class RoutedVersion:
         self,
         name: str,
         *,
-        routes: Iterable[Route[Any]],
+        routes: Iterable[Route[Any] | MeteredRoute[Any]],
         sends: Iterable[SendRoute[Any]] = (),
         commands: CommandTable,
         verdict: Callable[[str, bytes], Verdict],
@@ -59,7 +80,7 @@ class RoutedVersion:
     ) -> None:
         """`malformed` is this version's error code for a payload that does not fit its definition."""
         self.name = name
-        self._routes = {row.action: (msgspec.json.Decoder(row.request).decode, row.handle) for row in routes}
+        self._routes = {row.action: (row.reader(), row.handle) for row in routes}
         self._sends = {row.action: (msgspec.json.Decoder(row.request).decode, row.handle) for row in sends}
         self._commands = commands
         self._verdict = verdict
@@ -70,9 +91,9 @@ class RoutedVersion:
         route = self._routes.get(action)
         if route is None:
             return Refuse(code="NotSupported", description=f"{action} is not supported")
-        decode, handler = route
+        read, handler = route
         try:
-            request = decode(payload)
+            request = read(payload)
         except msgspec.DecodeError as error:
             # the codec has checked every payload, so this is one it was told to let through; the text names the field
             return Refuse(code=self._malformed, description=str(error))

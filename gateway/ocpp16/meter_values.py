@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from csms.domain.operations import RecordMeterValues
 from gateway.common.answers import empty_answer
+from gateway.common.metered import Metered
 from gateway.effects import Commit, Effect
-from gateway.ocpp16.metering import METERED
 from gateway.versions import StationContext
 from schemas.ocpp16.core import MeterValuesRequest
 
 
-def handle(context: StationContext, request: MeterValuesRequest, payload: bytes) -> Effect:
+def handle(context: StationContext, message: tuple[MeterValuesRequest, Metered], payload: bytes) -> Effect:
     """Without a transaction, or for connector 0, the readings belong to the station; below 0 they are suspect."""
-    metered = METERED.take(request.meter_value, payload)
+    request, metered = message
     connector = max(request.connector_id, 0)
     in_transaction = request.transaction_id is not None and request.connector_id != 0
     operation = RecordMeterValues(

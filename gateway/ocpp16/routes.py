@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from gateway.common.routing import Route
+from gateway.common.routing import MeteredRoute, Route
 from gateway.ocpp16 import (
     authorize,
     boot_notification,
@@ -21,6 +21,7 @@ from gateway.ocpp16 import (
     status_notification,
     stop_transaction,
 )
+from gateway.ocpp16.metering import METERED
 from schemas.ocpp16.core import (
     AuthorizeRequest,
     BootNotificationRequest,
@@ -39,7 +40,7 @@ from schemas.ocpp16.security import (
     SignedFirmwareStatusNotificationRequest,
 )
 
-ROUTES: Final[tuple[Route[Any], ...]] = (
+ROUTES: Final[tuple[Route[Any] | MeteredRoute[Any], ...]] = (
     Route("Authorize", AuthorizeRequest, authorize.handle),
     Route("BootNotification", BootNotificationRequest, boot_notification.handle),
     Route("DataTransfer", DataTransferRequest, data_transfer.handle),
@@ -47,7 +48,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
     Route("FirmwareStatusNotification", FirmwareStatusNotificationRequest, firmware_status_notification.handle),
     Route("Heartbeat", HeartbeatRequest, heartbeat.handle),
     Route("LogStatusNotification", LogStatusNotificationRequest, log_status_notification.handle),
-    Route("MeterValues", MeterValuesRequest, meter_values.handle),
+    MeteredRoute("MeterValues", MeterValuesRequest, METERED, meter_values.handle),
     Route("SecurityEventNotification", SecurityEventNotificationRequest, security_event_notification.handle),
     Route("SignCertificate", SignCertificateRequest, sign_certificate.handle),
     Route(

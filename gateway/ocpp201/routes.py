@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from gateway.common.routing import Route
+from gateway.common.routing import MeteredRoute, Route
 from gateway.ocpp2x import (
     authorize,
     boot_notification,
@@ -31,6 +31,7 @@ from gateway.ocpp2x import (
     status_notification,
     transaction_event,
 )
+from gateway.ocpp2x.metering import METERED
 from gateway.ocpp201 import (
     notify_ev_charging_needs,
 )
@@ -86,7 +87,7 @@ from schemas.ocpp201.transactions import (
     TransactionEventRequest,
 )
 
-ROUTES: Final[tuple[Route[Any], ...]] = (
+ROUTES: Final[tuple[Route[Any] | MeteredRoute[Any], ...]] = (
     Route("Authorize", AuthorizeRequest, authorize.handle),
     Route("BootNotification", BootNotificationRequest, boot_notification.handle),
     Route("ClearedChargingLimit", ClearedChargingLimitRequest, cleared_charging_limit.handle),
@@ -96,7 +97,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
     Route("GetCertificateStatus", GetCertificateStatusRequest, get_certificate_status.handle),
     Route("Heartbeat", HeartbeatRequest, heartbeat.handle),
     Route("LogStatusNotification", LogStatusNotificationRequest, log_status_notification.handle),
-    Route("MeterValues", MeterValuesRequest, meter_values.handle),
+    MeteredRoute("MeterValues", MeterValuesRequest, METERED, meter_values.handle),
     Route("NotifyChargingLimit", NotifyChargingLimitRequest, notify_charging_limit.handle),
     Route("NotifyCustomerInformation", NotifyCustomerInformationRequest, notify_customer_information.handle),
     Route("NotifyDisplayMessages", NotifyDisplayMessagesRequest, notify_display_messages.handle),
@@ -113,5 +114,5 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
     Route("SecurityEventNotification", SecurityEventNotificationRequest, security_event_notification.handle),
     Route("SignCertificate", SignCertificateRequest, sign_certificate.handle),
     Route("StatusNotification", StatusNotificationRequest, status_notification.handle),
-    Route("TransactionEvent", TransactionEventRequest, transaction_event.handle),
+    MeteredRoute("TransactionEvent", TransactionEventRequest, METERED, transaction_event.handle),
 )

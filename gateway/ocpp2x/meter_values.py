@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from csms.domain.operations import RecordMeterValues
 from gateway.common.answers import empty_answer
+from gateway.common.metered import Metered
 from gateway.effects import Commit, Effect
-from gateway.ocpp2x.metering import METERED
 from gateway.versions import StationContext
 from schemas.ocpp21 import meter_values as ocpp21
 from schemas.ocpp201 import meter_values as ocpp201
 
+Request = ocpp201.MeterValuesRequest | ocpp21.MeterValuesRequest
 
-def handle(context: StationContext, request: ocpp201.MeterValuesRequest | ocpp21.MeterValuesRequest, payload: bytes) -> Effect:
+
+def handle(context: StationContext, message: tuple[Request, Metered], payload: bytes) -> Effect:
     """An EVSE below 0 cannot exist: the readings are kept for the station as a whole, as suspect."""
-    metered = METERED.take(request.meter_value, payload)
+    request, metered = message
     operation = RecordMeterValues(
         tenant_id=context.tenant_id,
         station_id=context.station_id,

@@ -8,30 +8,26 @@ from gateway.common.answers import EMPTY
 from gateway.common.metered import Metered
 from gateway.effects import Commit, Effect
 from gateway.ocpp2x.answers import id_token_info
-from gateway.ocpp2x.metering import METERED
 from gateway.ocpp2x.tokens import NOT_NEEDED, needs_no_authorization
 from gateway.versions import StationContext
 from schemas.ocpp21 import transactions as ocpp21
 from schemas.ocpp201 import transactions as ocpp201
 from schemas.wire import encode
 
+Request = ocpp201.TransactionEventRequest | ocpp21.TransactionEventRequest
 
-def handle(
-    context: StationContext,
-    request: ocpp201.TransactionEventRequest | ocpp21.TransactionEventRequest,
-    payload: bytes,
-) -> Effect:
+
+def handle(context: StationContext, message: tuple[Request, Metered], payload: bytes) -> Effect:
     """An EVSE or connector below 0 cannot exist: the event is kept without it, as suspect.
 
     An Ended without a reason was stopped locally.
     """
+    request, metered = message
     transaction, evse, token = request.transaction_info, request.evse, request.id_token
     evse_id = None if evse is None else evse.id
     connector_id = None if evse is None else evse.connector_id
     impossible = (evse_id or 0) < 0 or (connector_id or 0) < 0
     unverified = token is not None and needs_no_authorization(token)
-    meter_value = request.meter_value
-    metered = Metered([], False, b"", payload) if meter_value is None else METERED.take(meter_value, payload)
     operation = RecordTransactionEvent(
         tenant_id=context.tenant_id,
         station_id=context.station_id,

@@ -16,6 +16,7 @@ from csms.clock import SystemClock, SystemIds
 from csms.postgres import EmbeddedPostgres
 from csms.secret import RootSecret
 from csms.simulate import SimulateOptions, SimulateReport, simulate
+from csms.store.queries.events import EVENT_ID
 from tests.crash.surroundings import in_asyncio
 from tests.e2e.databases import external_database
 from tests.e2e.running import RunningServer
@@ -28,7 +29,7 @@ async def _events(database_url: str) -> list[tuple[str, int | None]]:
     """(event_id, station_id) of all events, in the order in which a reader has to give them."""
     connection = await asyncpg.connect(database_url)
     try:
-        rows = await connection.fetch("SELECT event_id, station_id FROM outbox ORDER BY xid, id")
+        rows = await connection.fetch(f"SELECT {EVENT_ID}, o.station_id FROM outbox o ORDER BY o.xid, o.id")
     finally:
         await connection.close()
     return [(str(row[0]), row[1]) for row in rows]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from csms.store.queries.events import EVENT_ID
 from tests.processes.charging import charging, command, differences, holders
 from tests.processes.conftest import Shared
 from tests.processes.installation import Server, events_of, rows, running, until
@@ -94,7 +95,7 @@ def _url(host: Host) -> str:
 
 async def _all_events_are_written(shared: Shared, hosts: list[Host]) -> None:
     """Every event, in its order, by one hub or the other; only what was under way when the first was killed comes twice."""
-    expected = [str(row[0]) for row in await rows(shared.database_url, "SELECT event_id FROM outbox ORDER BY xid, id")]
+    expected = [str(row[0]) for row in await rows(shared.database_url, f"SELECT {EVENT_ID} FROM outbox o ORDER BY o.xid, o.id")]
     assert len(expected) > 200
     by_first, by_second = hosts
     await until(lambda: expected[-1] in {event["event_id"] for event in events_of(by_second.events)}, "the last event is written")

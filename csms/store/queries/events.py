@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -24,6 +25,10 @@ class Event(msgspec.Struct, frozen=True):
     data: msgspec.Raw
 
 
+EVENT_ID: Final = "outbox_event_id(o.event_id, (SELECT i.event_space FROM installation i), o.xid, o.id, o.recorded_at) AS event_id"
+"""The id of the outbox's event `o`: the same whenever it is read."""
+
+
 class EventPosition(msgspec.Struct, frozen=True, array_like=True):
     xid: int
     id: int
@@ -34,7 +39,7 @@ async def list_events(
 ) -> list[tuple[EventPosition, Event]]:
     """Events behind the safe position: every transaction that could still write an earlier one has ended (design 4)."""
     rows = await conn.fetch(
-        "SELECT o.xid::text::bigint AS xid, o.id, o.event_id, o.type, o.version, s.identity AS charge_point_id, o.session_id, "
+        f"SELECT o.xid::text::bigint AS xid, o.id, {EVENT_ID}, o.type, o.version, s.identity AS charge_point_id, o.session_id, "
         "o.occurred_at, o.recorded_at, o.data FROM outbox o LEFT JOIN stations s USING (tenant_id, station_id) "
         "WHERE o.tenant_id = $1 AND (o.xid, o.id) > ($2::bigint::text::xid8, $3) "
         "AND o.xid < outbox_horizon() AND ($5::text IS NULL OR o.type = $5) "
@@ -77,7 +82,7 @@ async def insert_event(
     """Write an event in the transaction that causes it."""
     await conn.execute(
         "INSERT INTO outbox (tenant_id, type, station_id, session_id, occurred_at, data) "
-        "VALUES ($1, $2, (SELECT station_id FROM stations WHERE tenant_id = $1 AND identity = $3), $4, $5, $6::json)",
+        "VALUES ($1, $2, (SELECT station_id FROM stations WHERE tenant_id = $1 AND identity = $3), $4, $5, $6)",
         tenant_id,
         type_,
         charge_point_id,

@@ -86,7 +86,7 @@ class Desk:
     async def told(self) -> list[tuple[str, int]]:
         """The events since they were last asked for."""
         rows = await self.hub.sql(
-            "DELETE FROM outbox WHERE type LIKE 'reservation.%' RETURNING id, type, data ->> 'reservation_id' n"
+            "DELETE FROM outbox WHERE type LIKE 'reservation.%' RETURNING id, type, data::json ->> 'reservation_id' n"
         )
         return [(row["type"].removeprefix("reservation."), int(row["n"])) for row in sorted(rows, key=lambda row: row["id"])]
 

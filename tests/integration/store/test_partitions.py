@@ -219,7 +219,7 @@ async def test_writers_go_on_while_partitions_come_and_go(past: Past) -> None:
 async def _write_session(store: Store, session: UUID) -> None:
     async def work(transaction: LedgerTransaction) -> None:
         reading = Reading(SystemClock().now(), None, 0, SHAPE, ["1.5"])
-        await transaction.insert_samples([SampleRow(1, session, reading)], [])
+        await transaction.insert_samples([SampleRow(1, session, reading)])
         await transaction.insert_events([EventRow(1, session, 0, b"d", "Updated", None, None, None, False, False, b"{}", b"{}")])
         await transaction.connection.execute(  # type: ignore[attr-defined]  # of a session that has no row
             "INSERT INTO session_states (tenant_id, session_id, time, status) VALUES (1, $1, now(), 'Charging')", session

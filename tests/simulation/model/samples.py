@@ -18,7 +18,7 @@ from tests.simulation.model.statements import Statements, statement
 
 class SampleStatements(Statements):
     @statement
-    async def insert_samples(self, rows: Sequence[SampleRow], updates: Sequence[MeterUpdate]) -> list[MeterUpdate]:
+    async def insert_samples(self, rows: Sequence[SampleRow]) -> list[SampleRow]:
         interned = await self._intern((row.tenant_id, row.reading.shape) for row in rows)
         added: list[tuple[SessionKey, Sample]] = []
         for row in rows:
@@ -31,40 +31,42 @@ class SampleStatements(Statements):
             # rows of their own: two transactions may add to the same session at once
             self.tx.put("samples", (*key, self.tx.tables.next_value("sample")), (key, sample))
         fresh = {session_id for (_, session_id), _ in added}
-        news = [update for update in updates if update.session_id in fresh]
-        unmoved = [update for update in news if not await self._move(update) and None not in (update.wh, update.ts)]
-        for update in news:
+        news = [(row, row.update) for row in rows if row.update is not None and row.session_id in fresh]
+        unmoved = [row for row, update in news if not await self._move(row, update) and None not in (update.wh, row.reading.ts)]
+        for row, update in news:
             self.publish(
                 Outbox(
-                    update.tenant_id,
+                    row.tenant_id,
                     "session.meter_values",
                     update.station_id,
-                    update.session_id,
-                    update.ts,
+                    row.session_id,
+                    row.reading.ts,
                     update.event,
                     self.tx.number,
                 )
             )
         return unmoved
 
-    async def _move(self, update: MeterUpdate) -> bool:
+    async def _move(self, row: SampleRow, update: MeterUpdate) -> bool:
+        at = row.reading.ts
+
         def fits(session: Session) -> bool:
             last = session.state.last_meter_time
             return (
                 session.state.station_id == update.station_id
                 and session.state.status == "active"
                 and update.wh is not None
-                and (last is None or (update.ts is not None and min(last, session.updated_at) <= update.ts))
+                and (last is None or (at is not None and min(last, session.updated_at) <= at))
             )
 
-        session: Session | None = await self.tx.to_update("sessions", (update.tenant_id, update.session_id), fits)
+        session: Session | None = await self.tx.to_update("sessions", (row.tenant_id, row.session_id), fits)
         if session is None or update.wh is None:
             return False
         state = session.state = copy(session.state)
-        state.last_meter_wh, state.last_meter_time = update.wh, update.ts
+        state.last_meter_wh, state.last_meter_time = update.wh, at
         state.energy_wh = None if state.start_meter_wh is None else update.wh - state.start_meter_wh
         session.updated_at = self.tx.now
-        self.tx.put("sessions", (update.tenant_id, update.session_id), session)
+        self.tx.put("sessions", (row.tenant_id, row.session_id), session)
         return True
 
     @statement

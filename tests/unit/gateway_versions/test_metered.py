@@ -73,10 +73,14 @@ def _meter_values(samples: st.SearchStrategy[Any]) -> st.SearchStrategy[list[dic
 LAYOUTS: Final = st.sampled_from([{}, {"separators": (",", ":")}, {"indent": 1}, {"ensure_ascii": False}])
 
 
-def _agree(payloads: MeteredPayloads[Any], read: Any, meter_values: Any, payload: bytes) -> Metered:
-    readings, suspect = read(meter_values, payload, [])
-    first = payloads.take(meter_values, payload)
-    again = payloads.take(meter_values, payload)
+def _agree(payloads: MeteredPayloads[Any], read: Any, kind: type[Any], payload: bytes) -> Metered:
+    decode = msgspec.json.Decoder(kind).decode
+    whole = decode(payload)
+    readings, suspect = read(whole.meter_value, payload, [])
+    request, first = payloads.take(decode, payload)
+    assert request == whole
+    ordinary, again = payloads.take(decode, payload)
+    assert ordinary in (whole, msgspec.structs.replace(whole, meter_value=[]))
     assert first == again == Metered(readings, suspect, again.text, again.rest)
     members = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
     assert again.text == bytes(members.pop("meterValue"))
@@ -87,8 +91,7 @@ def _agree(payloads: MeteredPayloads[Any], read: Any, meter_values: Any, payload
 @given(_meter_values(SAMPLES16), LAYOUTS)
 def test_16(meter_value: list[dict[str, Any]], layout: dict[str, Any]) -> None:
     payload = json.dumps({"connectorId": 1, "meterValue": meter_value, "transactionId": 7}, **layout).encode()
-    request = msgspec.json.decode(payload, type=MeterValues16)
-    _agree(MeteredPayloads(metering16.read_meter_values), metering16.read_meter_values, request.meter_value, payload)
+    _agree(MeteredPayloads(metering16.read_meter_values), metering16.read_meter_values, MeterValues16, payload)
 
 
 @given(_meter_values(SAMPLES2X), LAYOUTS)
@@ -103,10 +106,8 @@ def test_2x(meter_value: list[dict[str, Any]], layout: dict[str, Any]) -> None:
         "customData": {"vendorId": "é"},
     }
     payload = json.dumps(event, **layout).encode()
-    request = msgspec.json.decode(payload, type=TransactionEventRequest)
-    assert request.meter_value is not None
     payloads: MeteredPayloads[Any] = MeteredPayloads(metering2x.read_meter_values)
-    _agree(payloads, metering2x.read_meter_values, request.meter_value, payload)
+    _agree(payloads, metering2x.read_meter_values, TransactionEventRequest, payload)
 
 
 def _payload(value: str, unit: str, timestamp: str = "2026-11-21T18:00:00Z", **more: str) -> bytes:
@@ -125,11 +126,44 @@ def test_a_layout_is_learnt_once_and_used_for_other_values() -> None:
     assert reader.read(_payload("2e5", "Wh")) is None
 
 
+def test_an_ordinary_request_comes_without_what_was_read_already() -> None:
+    payloads: MeteredPayloads[Any] = MeteredPayloads(metering16.read_meter_values)
+    decode = msgspec.json.Decoder(MeterValues16).decode
+    (first, _), (again, metered) = (payloads.take(decode, _payload(value, "Wh")) for value in ("1", "2"))
+    assert (len(first.meter_value), again.connector_id, again.meter_value) == (1, 1, [])
+    assert [reading.values for reading in metered.readings] == [["2"]]
+
+
+def test_a_request_may_measure_nothing() -> None:
+    payload = (
+        b'{"eventType":"Updated","timestamp":"2026-11-21T18:00:00Z","triggerReason":"ChargingStateChanged","seqNo":3,'
+        b'"transactionInfo":{"transactionId":"t"}}'
+    )
+    payloads: MeteredPayloads[Any] = MeteredPayloads(metering2x.read_meter_values)
+    request, metered = payloads.take(msgspec.json.Decoder(TransactionEventRequest).decode, payload)
+    assert (request.seq_no, metered) == (3, Metered([], False, b"", payload))
+
+
+def test_a_name_with_an_escape_is_the_same_name() -> None:
+    payloads: MeteredPayloads[Any] = MeteredPayloads(metering16.read_meter_values)
+    payload = _payload("1", "Wh").replace(b"meterValue", b"meter\\u0056alue")
+    request, metered = payloads.take(msgspec.json.Decoder(MeterValues16).decode, payload)
+    assert (len(request.meter_value), metered.readings[0].values, metered.rest) == (1, ["1"], b'{"connectorId":1}')
+
+
+def test_what_is_missing_beside_the_values_is_named() -> None:
+    payloads: MeteredPayloads[Any] = MeteredPayloads(metering16.read_meter_values)
+    decode = msgspec.json.Decoder(MeterValues16).decode
+    payloads.take(decode, _payload("1", "Wh"))
+    with pytest.raises(msgspec.ValidationError, match="connectorId"):
+        payloads.take(decode, _payload("1", "Wh").replace(b"connectorId", b"connector"))
+
+
 def test_a_number_under_a_signed_layout_stays_text() -> None:
     payloads: MeteredPayloads[Any] = MeteredPayloads(metering16.read_meter_values)
     for value in ("1234", "5678", "5678"):
         payload = _payload(value, "Wh", format="SignedData")
-        metered = payloads.take(msgspec.json.decode(payload, type=MeterValues16).meter_value, payload)
+        _, metered = payloads.take(msgspec.json.Decoder(MeterValues16).decode, payload)
         assert metered.readings[0].texts == [value]
 
 
