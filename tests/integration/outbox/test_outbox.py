@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import RFC_4122, UUID, uuid4
 
 import asyncpg
 import pytest
@@ -25,7 +25,7 @@ from csms.store import Connection, SchemaError, Store, check_schema, migrate, op
 from csms.store.maintenance import OUTBOX_PATIENCE, prune_outbox
 from csms.store.outbox import START, OutboxStore
 from csms.store.pool import run_with_owner
-from csms.store.queries.events import Event
+from csms.store.queries.events import Event, list_events
 from tests.crash.surroundings import in_asyncio
 
 INSERT = "INSERT INTO outbox (tenant_id, type, data) VALUES (1, $1, '{}')"
@@ -96,6 +96,41 @@ async def test_events_come_in_their_order_and_as_the_api_lists_them(database: st
     first = sink.taken[0]
     assert (first.tenant, first.version, first.charge_point_id, bytes(first.data)) == ("default", 1, None, b"{}")
     assert first.recorded_at.tzinfo is not None
+
+
+async def test_an_event_has_the_same_id_whoever_reads_it(database: str) -> None:
+    """One that was written when events were given random ids keeps its own."""
+    known = uuid4()
+
+    async with open_store(database) as store:
+        await write(store, "a", "b")
+        await write(store, "c")
+        await store.gateway.unit(
+            lambda conn: conn.execute("INSERT INTO outbox (tenant_id, type, data, event_id) VALUES (1, 'old', '{}', $1)", known)
+        )
+        first, _ = await OutboxStore(store.gateway).read(START, 100)
+        again, _ = await OutboxStore(store.gateway).read(first[0][0], 100)
+        listed = await store.hub.tenant_unit(1, lambda conn: list_events(conn, 1, "default", START, 100, None))
+    ids = [event.event_id for _, event in first]
+    assert [event.event_id for _, event in listed] == ids
+    assert [event.event_id for _, event in again] == ids[1:]
+    assert len(set(ids)) == 4
+    assert ids[3] == known
+    assert {(made.version, made.variant) for made in ids[:3]} == {(8, RFC_4122)}
+
+
+async def test_numbers_that_are_given_again_after_a_restore_are_other_events(database: str) -> None:
+    """What was published of events that the dump had not got yet must not pass for what comes in their place."""
+    async with open_store(database) as store:
+        await write(store, "lost")
+        ((position, lost),), _ = await OutboxStore(store.gateway).read(START, 100)
+        await run_with_owner(
+            database,
+            lambda conn: conn.execute("UPDATE outbox SET type = 'new', recorded_at = recorded_at + interval '1 microsecond'"),
+        )
+        ((again, new),), _ = await OutboxStore(store.gateway).read(START, 100)
+    assert again == position
+    assert new.event_id != lost.event_id
 
 
 async def test_events_go_on_after_a_dump_was_restored_into_another_cluster(database: str, root_secret: RootSecret) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
+from uuid import UUID
 
 import asyncpg
 import pytest
 import trio
 
 from csms.postgres import EmbeddedPostgres
-from csms.store import Connection, SchemaError, SecretMismatch, check_schema, migrate, open_store
+from csms.store import Connection, SchemaError, SecretMismatch, check_schema, migrate, migrations, open_store
 from csms.store.maintenance import prune_outbox, prune_quarantine
 from csms.store.migrations import load_migrations
+from csms.store.outbox import START, OutboxStore
 from csms.store.partitions import ensure_partitions, month_start, uuid7_lower_bound
 from csms.store.pool import run_with_owner
 
@@ -29,6 +31,27 @@ async def test_a_new_database_is_migrated_by_one_of_several_at_once(empty_databa
             nursery.start_soon(one)
     assert sorted(applied) == [[], [], [m.version for m in load_migrations()]]
     await check_schema(empty_database, fingerprint="f")
+
+
+async def test_events_of_an_older_schema_stay_as_they_were(
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = [migration for migration in load_migrations() if migration.version < "0029"]
+    with monkeypatch.context() as patched:
+        patched.setattr(migrations, "load_migrations", lambda: older)
+        await migrate(empty_database, fingerprint="f")
+
+    async def write(conn: Connection) -> UUID:
+        written: UUID = await conn.fetchval(
+            "INSERT INTO outbox (tenant_id, type, data) VALUES (1, 'old', '{\"a\": \"\\u00e9\"}') RETURNING event_id"
+        )
+        return written
+
+    known = await run_with_owner(empty_database, write)
+    assert await migrate(empty_database, fingerprint="f") == [m.version for m in load_migrations()[len(older) :]]
+    async with open_store(empty_database) as store:
+        ((_, event),), _ = await OutboxStore(store.gateway).read(START, 10)
+    assert (event.event_id, bytes(event.data)) == (known, b'{"a": "\\u00e9"}')
 
 
 async def test_an_owner_without_special_settings_can_take_the_lesser_roles() -> None:
