@@ -33,9 +33,7 @@ async def test_a_new_database_is_migrated_by_one_of_several_at_once(empty_databa
     await check_schema(empty_database, fingerprint="f")
 
 
-async def test_events_of_an_older_schema_stay_as_they_were(
-    empty_database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_events_of_an_older_schema_stay_as_they_were(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     older = [migration for migration in load_migrations() if migration.version < "0029"]
     with monkeypatch.context() as patched:
         patched.setattr(migrations, "load_migrations", lambda: older)
