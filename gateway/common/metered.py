@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -36,7 +36,7 @@ _members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _text: Final = msgspec.json.Encoder().encode
 
 
-class Metered(NamedTuple):
+class Metered(msgspec.Struct, frozen=True, gc=False):
     """What a payload measures. `text` is its meterValue as it stands, `rest` the payload without it."""
 
     readings: list[Reading]

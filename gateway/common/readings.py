@@ -69,17 +69,14 @@ def remember_layouts(
     return layout
 
 
-def reading(time: StationTime, group: Group, values: Sequence[str], texts: Sequence[str | None] | None) -> Reading:
+def reading(time: StationTime, group: Group, values: list[str], texts: list[str | None] | None) -> Reading:
     """The reading of one group; `values` and `texts` are those of all samples of the meterValue."""
     context, shape, positions = group
-    return Reading(
-        ts=time.ts,
-        ts_text=time.text if time.ts is None else None,
-        context=context,
-        shape=shape,
-        values=[values[position] for position in positions],
-        texts=_texts([texts[position] for position in positions]) if texts is not None else None,
-    )
+    if len(positions) != len(values):  # else they are all of them, in their order
+        values = [values[position] for position in positions]
+        texts = None if texts is None else [texts[position] for position in positions]
+    ts_text = time.text if time.ts is None else None
+    return Reading(time.ts, ts_text, context, shape, values, None if texts is None else _texts(texts))
 
 
 def _texts(texts: list[str | None]) -> list[str | None] | None:
