@@ -38,7 +38,7 @@ _STRUCTURE: Final = (
     + " WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
 _TABLES: Final = """
-SELECT oid::regclass::text AS name, pg_relation_size(oid) AS size FROM pg_class
+SELECT oid::regclass::text AS name, pg_relation_size(oid) AS size, reltuples >= 0 AS analysed FROM pg_class
 WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY oid
 """
 _SEQUENCES: Final = """
@@ -97,6 +97,8 @@ class Databases:
         tables = await conn.fetch(_TABLES)
         if any(table["size"] > _LARGEST for table in tables):
             return False
+        if any(table["analysed"] and table["name"] not in self._template.rows for table in tables):
+            return False  # the planner would go on believing what was in there
         statements = ["SET session_replication_role = replica"]  # in any order, and whatever triggers say
         for name in (table["name"] for table in tables if table["size"]):
             rows = self._template.rows.get(name)
