@@ -27,7 +27,7 @@ class LoopThread:
         self._loop = uvloop.new_event_loop()
         # a warning of the driver is a log line, never the end of the loop
         self._loop.set_exception_handler(_log_loop_error)
-        self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -36,6 +36,13 @@ class LoopThread:
         """Stop the loop and join its thread. Blocks for at most 5 s."""
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_forever()
+        finally:
+            # a loop refers to itself: its files would stay open until somebody collects garbage, and the gateway collects no old one
+            self._loop.close()
 
     async def run(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run one coroutine to its end in the loop and give its result.
