@@ -41,7 +41,7 @@ class LoopThread:
         try:
             self._loop.run_forever()
         finally:
-            # a loop refers to itself: its files would stay open until somebody collects garbage, and the gateway collects no old one
+            # it refers to itself: its files would stay open until somebody collects garbage, and the gateway collects no old one
             self._loop.close()
 
     async def run(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
