@@ -28,7 +28,7 @@ from csms.domain.operations import (
 )
 from csms.domain.times import deviations
 from gateway import metrics
-from gateway.connection import Connection, contain
+from gateway.connection import Connection, contain, contained
 from gateway.effects import Commit, HangUp, Hold, Reply
 from gateway.external_authorization import ABOUT_TOKENS, ExternalAuthorization
 from gateway.quota import TokenBucket
@@ -90,7 +90,7 @@ class InboundCall:
         self.since = 0.0
 
     def committed(self, outcome: object) -> None:
-        """Called by the ledger, whose other callers must not notice what goes wrong here."""
+        """Called by the ledger, whose other callers must not notice what goes wrong here: `contained`, without its calls."""
         origin = self.origin
         try:
             origin.inbound.committed(self, outcome)
@@ -98,12 +98,8 @@ class InboundCall:
             contain(origin, error)
 
     def quarantined(self, outcome: object) -> None:
-        """As `committed`."""
         origin = self.origin
-        try:
-            origin.inbound.quarantined(self, outcome)
-        except BaseException as error:  # noqa: BLE001 - the boundary of one connection; exits go on from there
-            contain(origin, error)
+        contained(origin, partial(origin.inbound.quarantined, self, outcome))
 
 
 class InboundCalls:
@@ -342,7 +338,8 @@ class InboundCalls:
         skew = origin.skew
         if skew is None:
             skew = origin.skew = ClockSkew()
-        seconds = skew.note(told, self._now(), as_it_happens=as_it_happens)
+        skew.note(told, self._now(), as_it_happens=as_it_happens)
+        seconds = skew.seconds
         if seconds is None:
             return
         if isinstance(operation, StartTransaction | StopTransaction | RecordTransactionEvent):

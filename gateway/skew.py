@@ -44,9 +44,8 @@ class ClockSkew:
             return None
         return least if abs(least) > LIMIT_S else None
 
-    def note(self, told: datetime, now: datetime, *, as_it_happens: bool) -> float | None:
-        """A message tells a time; gives `seconds`. Not `as_it_happens`: it may have waited in the station's queue, so its age says
-        nothing."""
+    def note(self, told: datetime, now: datetime, *, as_it_happens: bool) -> None:
+        """A message tells a time. Not `as_it_happens`: it may have waited in the station's queue, so its age says nothing."""
         ahead = (told - now).total_seconds()
         if ahead < -LIMIT_S:
             if told < CLOCKLESS_BEFORE:
@@ -54,11 +53,8 @@ class ClockSkew:
             elif as_it_happens:
                 self._late += 1
             else:
-                return self.seconds
-        least = self._least
-        if least is None or ahead > least:
-            self._least = least = ahead
-        return None if -LIMIT_S <= least <= LIMIT_S else self.seconds
+                return
+        self._least = ahead if self._least is None else max(self._least, ahead)
 
     def set_anew(self) -> None:
         """The station is told the time and may set its clock: only messages to come say whether it is right, or ahead, now."""

@@ -16,21 +16,21 @@ from csms.ledger.rows import MeterUpdate, SampleRow, StationSampleRow
 
 
 async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[RecordMeterValues]) -> list[Orphaned | None]:
-    sessions = [_known_session(context, op) for op in ops]
-    unknown = {
-        (op.tenant_id, op.station_id, op.transaction_ref): op
-        for op, session_id in zip(ops, sessions, strict=True)
-        if session_id is None and op.transaction_ref is not None and op.connector_id
+    named = {
+        (op.tenant_id, op.station_id, op.transaction_ref): op for op in ops if op.transaction_ref is not None and op.connector_id
     }
-    if unknown:
-        ids = await _look_up(tx, context, unknown)
-        sessions = [
-            session_id or ids.get((op.tenant_id, op.station_id, op.transaction_ref or ""))
-            for op, session_id in zip(ops, sessions, strict=True)
-        ]
+    ids = context.known_sessions.find(named)
+    if unknown := named.keys() - ids.keys():
+        looked_up = await tx.session_ids(unknown)
+        context.looked_up_sessions |= looked_up
+        ids |= looked_up
+    lost = {key: op for key, op in named.items() if key not in ids}
+    if lost:
+        ids |= await _resolve_lost(tx, context, lost)
     outcomes: list[Orphaned | None] = []
     replayed: set[tuple[int, UUID]] = set()
-    for op, session_id in zip(ops, sessions, strict=True):
+    for op in ops:
+        session_id = None if op.transaction_ref is None else ids.get((op.tenant_id, op.station_id, op.transaction_ref))
         orphaned = op.replayed and session_id is None and op.transaction_ref is not None
         outcomes.append(Orphaned() if orphaned else None)
         if orphaned:
@@ -46,19 +46,6 @@ async def record(tx: LedgerTransaction, context: BatchContext, ops: Sequence[Rec
     if replayed:
         await tx.flag_sessions(replayed, "replayed")
     return outcomes
-
-
-def _known_session(context: BatchContext, op: RecordMeterValues) -> UUID | None:
-    if op.transaction_ref is None or not op.connector_id:
-        return None
-    return context.known_sessions.find_one((op.tenant_id, op.station_id), op.transaction_ref)
-
-
-async def _look_up(tx: LedgerTransaction, context: BatchContext, unknown: dict[RefKey, RecordMeterValues]) -> dict[RefKey, UUID]:
-    looked_up = await tx.session_ids(unknown)
-    context.looked_up_sessions |= looked_up
-    lost = {key: op for key, op in unknown.items() if key not in looked_up}
-    return looked_up | await _resolve_lost(tx, context, lost) if lost else looked_up
 
 
 def _add_to_session(context: BatchContext, op: RecordMeterValues, session_id: UUID) -> None:

@@ -30,14 +30,10 @@ class KnownSessions:
         """Those of `keys` that are known."""
         found: dict[RefKey, UUID] = {}
         for key in keys:
-            session_id = self.find_one((key[0], key[1]), key[2])
-            if session_id is not None:
-                found[key] = session_id
+            sessions = self._sessions.get((key[0], key[1]))
+            if sessions is not None and key[2] in sessions:
+                found[key] = sessions[key[2]]
         return found
-
-    def find_one(self, station: StationKey, ref: str) -> UUID | None:
-        sessions = self._sessions.get(station)
-        return None if sessions is None else sessions.get(ref)
 
     def learn(self, ids: Mapping[RefKey, UUID]) -> None:
         """What a group commit has looked up; to be told only once it has committed."""
